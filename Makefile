@@ -1,0 +1,52 @@
+# Every target sets itself up: a fresh machine needs Python 3.11, pip, gcc and make.
+PYTHON ?= python3.11
+PYTHON := $(shell command -v $(PYTHON) 2>/dev/null || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PACKAGES := shared plugins/lca_dataparsers plugins/lca_method plugins/genlca_method
+# The other processes share two cores with the tests: one thread per test worker.
+export OMP_NUM_THREADS ?= 2
+
+.PHONY: help install demo test test-slow lint format bench clean
+
+help:
+	@echo "make install   create $(VENV) with the four packages and the tools"
+	@echo "make demo      synthetic people -> training -> pictures and figures in outputs/demo (about 8 minutes on 2 cores)"
+	@echo "make test      the default tests;  make test-slow: the rest"
+	@echo "make lint      ruff and pyright"
+	@echo "make bench     what benchmarks/ measures"
+
+install: $(STAMP)
+
+$(STAMP): constraints.txt $(addsuffix /pyproject.toml,$(PACKAGES))
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip install --python $(BIN)/python --constraints constraints.txt --build-constraints constraints.txt \
+		$(addprefix -e ,$(PACKAGES)) \
+		pytest pytest-xdist hypothesis ruff pyright
+	touch $@
+
+demo: $(STAMP)
+	$(BIN)/python scripts/demo.py
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest -m 'slow and not gpu and not network'
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/rasterize.py
+
+clean:
+	rm -rf outputs build dist

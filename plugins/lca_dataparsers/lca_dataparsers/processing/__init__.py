@@ -1,0 +1,1 @@
+"""From pixels to masks, landmarks, expression, gaze and a fitted body."""

@@ -1,0 +1,1 @@
+"""Captures of textured parametric people, ray-cast, with exact truth."""

@@ -1,0 +1,1 @@
+"""Photometric losses and regularizers, by name."""

@@ -1,0 +1,1 @@
+"""LCA's networks: plain modules, no nerfstudio."""
