@@ -5,8 +5,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PACKAGES := shared plugins/lca_dataparsers plugins/lca_method plugins/genlca_method
-# The other processes share two cores with the tests: one thread per test worker.
-export OMP_NUM_THREADS ?= 2
 
 .PHONY: help install demo test test-slow lint format bench clean
 
