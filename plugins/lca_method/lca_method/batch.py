@@ -1,0 +1,104 @@
+"""What one training step sees: a subject's reference views, and target views to explain.
+
+Every container takes any leading batch axes ``*b`` (none for one subject). Pictures are sRGB 0..1, masks 1 = person.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, TypeVar
+
+import torch
+
+from lca_shared.body.model import BodyPose
+from lca_shared.cameras import Cameras
+from lca_shared.tensors import Float, Tensor
+
+Container = TypeVar("Container")
+
+
+@dataclass(frozen=True)
+class ReferenceViews:
+    """Pictures of a subject from which the avatar is made: square crops, in no particular order."""
+
+    images: Float[Tensor, "*b views 3 h w"]
+    """Whole body, sRGB 0..1."""
+    masks: Float[Tensor, "*b views 1 h w"]
+    """Person mask of ``images``."""
+    face_images: Float[Tensor, "*b views 3 fh fw"]
+    """Crops around the head; all zero (with zero mask) where the face was not seen."""
+    face_masks: Float[Tensor, "*b views 1 fh fw"]
+    """Person mask of ``face_images``."""
+
+
+@dataclass(frozen=True)
+class DrivingSignal:
+    """What animates the avatar, one element per target frame."""
+
+    pose: BodyPose
+    """Batch shape ``[*b targets]``: joints, root and gaze."""
+    expression: Float[Tensor, "*b targets expressions"]
+    """Coefficients named by ``BodyModel.expression_names`` (52)."""
+    joint_confidence: Float[Tensor, "*b targets driven"] | None = None
+    """0 = the joint was not seen, its rotation is a prior's guess and is hidden from the network; None = all seen."""
+
+
+@dataclass(frozen=True)
+class TargetViews:
+    """Pictures to be explained, with the camera and the driving signal of each."""
+
+    images: Float[Tensor, "*b targets 3 H W"]
+    masks: Float[Tensor, "*b targets 1 H W"]
+    cameras: Cameras
+    """Batch shape ``[*b targets]``, image size H x W."""
+    driving: DrivingSignal
+    weights: Float[Tensor, "*b targets"]
+    """Weight of each target in the losses; 0 leaves it out."""
+
+
+@dataclass(frozen=True)
+class SubjectBatch:
+    """One step's subjects."""
+
+    references: ReferenceViews
+    targets: TargetViews
+    shape: Float[Tensor, "*b coefficients"]
+    """Shape coefficients of the body model, one set per person."""
+    ids: tuple[str, ...] = ()
+    """Subject ids in row-major order of ``*b``; empty when nobody needs them."""
+
+
+def moved_to(container: Container, device: torch.device | str) -> Container:
+    """The same container (any of the above, or ``BodyPose``, ``Cameras``) with every tensor on ``device``."""
+    return _mapped(container, lambda tensor: tensor.to(device))
+
+
+def stacked(batches: Sequence[Container]) -> Container:
+    """Containers of the same shapes (e.g. ``SubjectBatch`` of one subject each) stacked along a new first axis.
+
+    Raises:
+        ValueError: the sequence is empty, or fields that are not tensors (image sizes) differ.
+    """
+    if not batches:
+        raise ValueError("nothing to stack")
+    return _stacked(batches)
+
+
+def _mapped(value: Any, function: Any) -> Any:
+    if isinstance(value, Tensor):
+        return function(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return type(value)(**{f.name: _mapped(getattr(value, f.name), function) for f in fields(value)})
+    return value
+
+
+def _stacked(values: Sequence[Any]) -> Any:
+    first = values[0]
+    if isinstance(first, Tensor):
+        return torch.stack(list(values))
+    if is_dataclass(first) and not isinstance(first, type):
+        return type(first)(**{f.name: _stacked([getattr(v, f.name) for v in values]) for f in fields(first)})
+    if isinstance(first, tuple):
+        return tuple(item for value in values for item in value)
+    if any(value != first for value in values):
+        raise ValueError(f"cannot stack {first!r} with other values")
+    return first
