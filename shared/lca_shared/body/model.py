@@ -5,8 +5,8 @@ World is Z up, the person faces -Y at rest, metres and radians.
 
 **Pose convention.** A joint's rotation is a rotation vector about the *world-parallel* axes of the rest pose: in the
 rest pose every joint's frame is the world's. Forward kinematics then needs only rest joint positions:
-``R_j = R_parent exp(rotation_j)`` and ``p_j = p_parent + R_parent (rest_j - rest_parent)``. Only *driven* joints carry a
-rotation; every other joint of the rig follows its parent rigidly. Eyes are driven by gaze, the root apart.
+``R_j = R_parent exp(rotation_j)`` and ``p_j = p_parent + R_parent (rest_j - rest_parent)``. Only *driven* joints carry
+a rotation; every other joint of the rig follows its parent rigidly. Eyes are driven by gaze, the root apart.
 """
 
 from collections.abc import Mapping
@@ -94,16 +94,16 @@ class BodyModel(Protocol):
 
     def shaped(
         self,
-        shape: Float[Tensor, "*batch coefficients"],
-        expression: Float[Tensor, "*batch expressions"] | None = None,
+        shape: Float[Tensor, "*#batch coefficients"],
+        expression: Float[Tensor, "*#batch expressions"] | None = None,
     ) -> ShapedBody:
-        """The rest pose of a person, with an expression if one is given."""
+        """The rest pose of a person, with an expression if one is given. Leading axes broadcast."""
         ...
 
-    def posed(self, joints: Float[Tensor, "*batch joints 3"], pose: BodyPose) -> PosedBody:
-        """Forward kinematics from rest joint positions."""
+    def posed(self, joints: Float[Tensor, "*#batch joints 3"], pose: BodyPose) -> PosedBody:
+        """Forward kinematics from rest joint positions. Leading axes broadcast."""
         ...
 
     def skinned(self, shaped: ShapedBody, pose: BodyPose) -> Float[Tensor, "*batch vertices 3"]:
-        """Posed vertices, metres, world."""
+        """Posed vertices, metres, world. Leading axes broadcast."""
         ...

@@ -1,0 +1,179 @@
+"""Make ``lca_shared/body/data/anny_template.safetensors`` from the `anny` package, and print what it loses.
+
+    python scripts/make_anny_template.py        # about two minutes; Anny's first build takes one of them
+
+Needs the extra ``lca-shared[anny]``. The result is committed; run it again only to change the template.
+"""
+
+import importlib.metadata
+from dataclasses import dataclass
+from pathlib import Path
+
+import anny
+import numpy as np
+import torch
+import tyro
+import yaml
+from anny.face_segmentation import get_face_segmentation_mask
+from anny.paths import get_anny_root_dir
+
+from lca_shared.body.anny_template import TEMPLATE_PATH, WEIGHT_SCALE, AnnyTemplate, save_template
+
+HEAD_AXIS_UNIT = 0.05
+"""One unit of a head axis widens by 5 %: about the spread of adult heads."""
+
+
+@dataclass(frozen=True)
+class TemplateConfig:
+    """What goes into the template."""
+
+    output: Path = TEMPLATE_PATH
+    adults: int = 1000
+    """Random adults that the shape basis is made from."""
+    components: int = 16
+    """Shape components kept."""
+    seed: int = 0
+
+
+def random_adults(model: anny.Anny, count: int, seed: int) -> dict[str, torch.Tensor]:
+    """Phenotypes of ``count`` random adults: any gender, age from young adult to old, no extremes of build."""
+    generator = torch.Generator().manual_seed(seed)
+    values = {name: torch.rand(count, generator=generator, dtype=torch.float64) for name in model.phenotype_labels}
+    values["age"] = 0.5 + 0.4 * values["age"]
+    for name in ("weight", "muscle", "height", "proportions"):
+        values[name] = 0.1 + 0.8 * values[name]
+    return values
+
+
+def rest_bodies(model: anny.Anny, phenotypes: dict[str, torch.Tensor]) -> np.ndarray:
+    """[adults, vertices + joints, 3] rest vertices and joints, metres."""
+    count, chunks = len(next(iter(phenotypes.values()))), []
+    for start in range(0, count, 50):
+        part = {name: value[start : start + 50] for name, value in phenotypes.items()}
+        pose = torch.eye(4, dtype=torch.float64).expand(len(part["age"]), model.bone_count, 4, 4)
+        with torch.no_grad():
+            out = model(pose_parameters=pose, phenotype_kwargs=part)
+        chunks.append(torch.cat([out["rest_vertices"], out["rest_bone_heads"]], dim=1).float().numpy())
+    return np.concatenate(chunks)
+
+
+def shape_basis(bodies: np.ndarray, vertices: int, components: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean [points, 3] and components [k, points, 3], one unit = one standard deviation; prints what is lost."""
+    flat = bodies.reshape(len(bodies), -1)
+    mean = flat.mean(axis=0)
+    left, singular, right = np.linalg.svd(flat - mean, full_matrices=False)
+    print("components | explained | vertices mean mm | vertices p99 mm | joints mean mm")
+    for k in sorted({5, 10, 16, 20, components}):
+        rebuilt = (left[:, :k] * singular[:k]) @ right[:k] + mean
+        error = 1e3 * np.linalg.norm((rebuilt - flat).reshape(len(bodies), -1, 3), axis=-1)
+        explained = (singular[:k] ** 2).sum() / (singular**2).sum()
+        print(
+            f"{k:10d} | {explained:9.5f} | {error[:, :vertices].mean():16.2f} | "
+            f"{np.quantile(error[:, :vertices], 0.99):15.2f} | {error[:, vertices:].mean():14.2f}"
+        )
+    basis = right[:components] * (singular[:components, None] / np.sqrt(len(bodies)))
+    return mean.reshape(-1, 3), basis.reshape(components, -1, 3)
+
+
+def descendants(model: anny.Anny, joint: str) -> list[int]:
+    """Indices of ``joint`` and all joints below it."""
+    found = [model.bone_labels.index(joint)]
+    for index, parent in enumerate(model.bone_parents):
+        if parent in found:
+            found.append(index)
+    return found
+
+
+def smoothstep(x: np.ndarray) -> np.ndarray:
+    x = np.clip(x, 0.0, 1.0)
+    return x * x * (3.0 - 2.0 * x)
+
+
+def head_axes(model: anny.Anny, points: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Displacements [points, 3] that scale head, jaw and neck about the head joint, fading out along the neck.
+
+    The phenotypes hardly vary a skull's proportions, so a person's skull and jaw would stay too narrow.
+    """
+    names = list(model.bone_labels)
+    joints = points[-len(names) :]
+    center = joints[names.index("head")]
+    chin = joints[names.index("jaw"), 2] - 0.07
+    eye_height = joints[names.index("eye.L"), 2]
+    joint_in_head = np.isin(np.arange(len(names)), descendants(model, "head")).astype(float)
+    joint_in_neck = np.isin(np.arange(len(names)), descendants(model, "neck01")).astype(float) - joint_in_head
+    in_head = np.concatenate([weights @ joint_in_head, joint_in_head])
+    in_neck = np.concatenate([weights @ joint_in_neck, joint_in_neck])
+    below_eyes = smoothstep((eye_height - points[:, 2]) / (eye_height - chin))
+    neck_center = 0.5 * (center + joints[names.index("neck01")])
+    axes = {}
+    for name, axis, weight, about in (
+        ("head_width", 0, in_head, center),
+        ("head_depth", 1, in_head, center),
+        ("head_height", 2, in_head, center),
+        ("jaw_width", 0, in_head * below_eyes, center),
+    ):
+        axes[name] = np.zeros_like(points)
+        axes[name][:, axis] = HEAD_AXIS_UNIT * weight * (points[:, axis] - about[axis])
+    radial = np.where([1, 1, 0], points - neck_center, 0.0)
+    axes["neck_width"] = HEAD_AXIS_UNIT * in_neck[:, None] * radial
+    return axes
+
+
+def segments(model: anny.Anny) -> tuple[tuple[str, ...], torch.Tensor]:
+    """Names of Anny's segments and each face's segment."""
+    metadata = get_anny_root_dir() / "data/segmentation/body_parts_segmentation.yaml"
+    names = tuple(yaml.safe_load(metadata.read_text())["colors"])
+    labels = torch.full((len(model.faces),), 255, dtype=torch.uint8)
+    for index, name in enumerate(names):
+        labels[get_face_segmentation_mask(model, [name])] = index
+    print({name: int((labels == index).sum()) for index, name in enumerate(names)}, "none:", int((labels == 255).sum()))
+    return names, labels
+
+
+def main(config: TemplateConfig) -> None:
+    model = anny.Anny(local_changes=[], facial_actions="all", rig="makehuman", skinning_method="lbs")
+    assert model.texture_coordinates is not None and model.face_texture_coordinate_indices is not None
+    vertices = len(model.template_vertices)
+    bodies = rest_bodies(model, random_adults(model, config.adults, config.seed))
+    mean, basis = shape_basis(bodies, vertices, config.components)
+    weights = model.dense_vertex_bone_weights.float().numpy()
+    axes = head_axes(model, mean, weights)
+    basis = np.concatenate([basis, np.stack(list(axes.values()))])
+
+    actions = [i for i, label in enumerate(model.blendshape_labels) if label.startswith("facial_action:")]
+    expression = model.blendshapes[actions].float()
+    moving = torch.nonzero((expression.abs() > 1e-7).any(dim=-1).any(dim=0))[:, 0]
+    influences = model.vertex_bone_weights.float()
+    influences = influences / influences.sum(dim=1, keepdim=True)
+    segment_names, face_segments = segments(model)
+    template = AnnyTemplate(
+        joint_names=tuple(model.bone_labels),
+        joint_parents=tuple(int(parent) for parent in model.bone_parents),
+        shape_names=(*(f"shape_{i:02d}" for i in range(config.components)), *axes),
+        expression_names=tuple(model.blendshape_labels[i].split(":")[1] for i in actions),
+        segment_names=segment_names,
+        vertices=torch.tensor(mean[:vertices], dtype=torch.float32),
+        joints=torch.tensor(mean[vertices:], dtype=torch.float32),
+        shape_vertices=torch.tensor(basis[:, :vertices]).half(),
+        shape_joints=torch.tensor(basis[:, vertices:], dtype=torch.float32),
+        expression_index=moving.to(torch.int16),
+        expression_vertices=expression[:, moving].half(),
+        expression_joints=model.bone_heads_blendshapes[actions].float(),
+        weight_joints=model.vertex_bone_indices.to(torch.uint8),
+        weight_values=(influences * WEIGHT_SCALE).round().to(torch.int16),
+        faces=model.faces.to(torch.int16),
+        texture_coordinates=model.texture_coordinates.float(),
+        face_texture_coordinates=model.face_texture_coordinate_indices.to(torch.int16),
+        face_segments=face_segments,
+    )
+    save_template(
+        template,
+        config.output,
+        source=f"anny {importlib.metadata.version('anny')}, rig makehuman, {config.adults} adults, seed {config.seed}",
+        licence="Anny: code Apache-2.0, data CC0 (NAVER Corp., MakeHuman)",
+    )
+    print(f"{config.output}: {config.output.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(TemplateConfig))

@@ -1,0 +1,22 @@
+"""Body models by name."""
+
+from functools import cache
+
+from lca_shared.body.anny import load_anny
+from lca_shared.body.compact_body import CompactBody
+from lca_shared.errors import UserError
+
+BODY_MODELS = {"anny": load_anny}
+"""What each name loads."""
+
+
+@cache
+def get_body_model(name: str = "anny") -> CompactBody:
+    """The body model called ``name`` (float32, CPU, loaded once).
+
+    Raises:
+        UserError: no such body model.
+    """
+    if name not in BODY_MODELS:
+        raise UserError(f"There is no body model {name!r}. This release has: {', '.join(sorted(BODY_MODELS))}.")
+    return BODY_MODELS[name]()

@@ -1,0 +1,99 @@
+"""Rotations: vectors, matrices, quaternions (wxyz) and six numbers; pure, batched, safe to differentiate at zero.
+
+Thin over `roma`, which keeps quaternions as xyzw: this module is the only place that knows.
+"""
+
+import roma
+import torch
+
+from lca_shared.tensors import Float, Tensor
+
+
+def rotation_vector_to_matrix(vector: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
+    """Matrix of the rotation about ``vector`` by its length (radians)."""
+    return roma.rotvec_to_rotmat(vector)
+
+
+def matrix_to_rotation_vector(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]:
+    """Rotation vector of length at most pi: the inverse of :func:`rotation_vector_to_matrix`."""
+    return roma.rotmat_to_rotvec(matrix)
+
+
+def rotation_vector_to_quaternion(vector: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 4"]:
+    """Unit quaternion wxyz."""
+    return roma.quat_xyzw_to_wxyz(roma.rotvec_to_unitquat(vector))
+
+
+def quaternion_to_rotation_vector(quaternion: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3"]:
+    """Rotation vector of length at most pi from a quaternion wxyz of any length but zero."""
+    return roma.unitquat_to_rotvec(roma.quat_wxyz_to_xyzw(normalized(quaternion)))
+
+
+def matrix_to_quaternion(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 4"]:
+    """Unit quaternion wxyz; its sign is arbitrary."""
+    return roma.quat_xyzw_to_wxyz(roma.rotmat_to_unitquat(matrix))
+
+
+def quaternion_to_matrix(quaternion: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3 3"]:
+    """Matrix of a quaternion wxyz of any length but zero."""
+    return roma.unitquat_to_rotmat(roma.quat_wxyz_to_xyzw(normalized(quaternion)))
+
+
+def matrix_to_six_numbers(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 6"]:
+    """The first two columns: a continuous code for networks (Zhou et al. 2019, "On the continuity of rotation
+    representations").
+    """
+    return matrix[..., :2].mT.flatten(-2)
+
+
+def six_numbers_to_matrix(six: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 3 3"]:
+    """Gram-Schmidt of two columns; undefined where they are parallel or zero."""
+    return roma.special_gramschmidt(six.unflatten(-1, (2, 3)).mT)
+
+
+def quaternion_product(
+    first: Float[Tensor, "*#batch 4"], second: Float[Tensor, "*#batch 4"]
+) -> Float[Tensor, "*batch 4"]:
+    """Quaternion (wxyz) of the rotation ``second``, then ``first``."""
+    w1, x1, y1, z1 = first.unbind(-1)
+    w2, x2, y2, z2 = second.unbind(-1)
+    return torch.stack(
+        [
+            w1 * w2 - x1 * x2 - y1 * y2 - z1 * z2,
+            w1 * x2 + x1 * w2 + y1 * z2 - z1 * y2,
+            w1 * y2 - x1 * z2 + y1 * w2 + z1 * x2,
+            w1 * z2 + x1 * y2 - y1 * x2 + z1 * w2,
+        ],
+        dim=-1,
+    )
+
+
+def quaternion_inverse(quaternion: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 4"]:
+    """Inverse of a unit quaternion wxyz (its conjugate)."""
+    return quaternion * quaternion.new_tensor([1.0, -1.0, -1.0, -1.0])
+
+
+def normalized(quaternion: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 4"]:
+    """Quaternion of unit length."""
+    return torch.nn.functional.normalize(quaternion, dim=-1)
+
+
+def compose_rotation_vectors(
+    first: Float[Tensor, "*batch 3"], second: Float[Tensor, "*batch 3"]
+) -> Float[Tensor, "*batch 3"]:
+    """Rotation vector of ``second``, then ``first``: ``exp(first) @ exp(second)``."""
+    return roma.rotvec_composition([first, second])
+
+
+def geodesic_angle(
+    first: Float[Tensor, "*#batch 3 3"], second: Float[Tensor, "*#batch 3 3"]
+) -> Float[Tensor, "*batch"]:
+    """Angle in radians, 0 to pi, of the rotation between two rotation matrices."""
+    return roma.rotmat_geodesic_distance(*torch.broadcast_tensors(first, second))
+
+
+def nearest_rotation(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 3"]:
+    """Rotation matrix nearest to ``matrix`` in the Frobenius norm (orthogonal Procrustes)."""
+    rotation = roma.special_procrustes(matrix)
+    assert isinstance(rotation, Tensor)  # without the arguments that make it return more
+    return rotation
