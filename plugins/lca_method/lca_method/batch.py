@@ -53,6 +53,8 @@ class TargetViews:
     driving: DrivingSignal
     weights: Float[Tensor, "*b targets"]
     """Weight of each target in the losses; 0 leaves it out."""
+    valid: Float[Tensor, "*b targets 1 H W"] | None = None
+    """1 = inside the picture, 0 = the crop leaves it and nobody knows what is there; None = all inside."""
 
 
 @dataclass(frozen=True)
