@@ -1,1 +1,1 @@
-"""The dataset on disk."""
+"""The dataset on disk: ``AvatarDataset.open`` reads one, ``DatasetWriter`` writes one."""

@@ -1,7 +1,7 @@
 """What a dataset folder holds (docs/data_format.md says it in prose).
 
-``dataset.json``, and per subject ``subject.json``, ``frames.parquet`` (one row per image, the fields of
-:class:`FrameRecord`), ``images/``, ``masks/``. Every array in a row is stored flat, row-major, float32.
+``dataset.json``, and per subject ``subjects/<id>/`` with ``subject.json``, ``frames.parquet`` (one row per image, the
+fields of :class:`FrameRecord`), ``images/``, ``masks/``. Every array in a row is stored flat, row-major, float32.
 """
 
 from dataclasses import dataclass, fields
@@ -15,6 +15,11 @@ SCHEMA_VERSION = 1
 
 KINDS = ("wild", "studio")
 SPLITS = ("train", "val", "test")
+
+DATASET_FILE = "dataset.json"
+SUBJECTS_FOLDER = "subjects"
+SUBJECT_FILE = "subject.json"
+FRAMES_FILE = "frames.parquet"
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class FrameRecord:
     time: float
     """Seconds from the start."""
     image: str
-    """Path of the image, relative to the subject's folder."""
+    """Path of the image, relative to the subject's folder; the writer sets it (as ``mask``, ``width``, ``height``)."""
     mask: str
     """Path of the person mask (one channel, 255 = person), relative to the subject's folder."""
     width: int
@@ -102,6 +107,24 @@ class FrameRecord:
 
 ARRAY_FIELDS: tuple[str, ...] = tuple(f.name for f in fields(FrameRecord) if f.type in (np.ndarray, "np.ndarray"))
 """Fields of :class:`FrameRecord` stored as flat float32 lists."""
+
+
+def array_shapes(info: DatasetInfo) -> dict[str, tuple[int, ...]]:
+    """The shape of each array field of :class:`FrameRecord` in a dataset."""
+    driven = len(info.driven_joints)
+    return {
+        "intrinsics": (3, 3),
+        "camera_from_world": (4, 4),
+        "distortion": (4,),
+        "joint_rotations": (driven, 3),
+        "root_rotation": (3,),
+        "root_translation": (3,),
+        "gaze": (2, 2),
+        "expression": (len(info.expression_names),),
+        "person_box": (4,),
+        "face_box": (4,),
+        "joint_confidence": (driven,),
+    }
 
 
 def frame_schema() -> pa.Schema:

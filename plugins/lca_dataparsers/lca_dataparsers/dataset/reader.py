@@ -1,0 +1,213 @@
+"""Reading a dataset: tables when asked for, pictures one at a time."""
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+
+from lca_dataparsers.dataset.frames import Frame, FrameTable
+from lca_dataparsers.dataset.schema import (
+    ARRAY_FIELDS,
+    DATASET_FILE,
+    FRAMES_FILE,
+    SCHEMA_VERSION,
+    SUBJECT_FILE,
+    SUBJECTS_FOLDER,
+    DatasetInfo,
+    FrameRecord,
+    SubjectInfo,
+    array_shapes,
+    frame_schema,
+)
+from lca_shared.body.model import BodyPose
+from lca_shared.cameras import Cameras
+from lca_shared.errors import SchemaError, UserError
+from lca_shared.storage import check_schema, read_json
+
+
+class Subject:
+    """One person of a dataset. The table is read when first asked for, pictures by :meth:`load`."""
+
+    def __init__(self, folder: Path, info: SubjectInfo, dataset_info: DatasetInfo) -> None:
+        self.folder, self.info, self._dataset_info = folder, info, dataset_info
+
+    @property
+    def id(self) -> str:
+        """The subject's id."""
+        return self.info.id
+
+    @cached_property
+    def frames(self) -> FrameTable:
+        """The rows of ``frames.parquet``.
+
+        Raises:
+            SchemaError: the table does not follow the schema.
+            UserError: it is missing or broken.
+        """
+        return read_frame_table(self.folder / FRAMES_FILE, self._dataset_info)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def shape(self) -> torch.Tensor:
+        """Shape coefficients of the body model, [coefficients]."""
+        return torch.tensor(self.info.shape, dtype=torch.float32)
+
+    def image_path(self, row: int) -> Path:
+        """File of a row's image."""
+        return self.folder / self.frames["image"][row]
+
+    def mask_path(self, row: int) -> Path:
+        """File of a row's mask."""
+        return self.folder / self.frames["mask"][row]
+
+    def load(self, row: int) -> Frame:
+        """One frame with its image and mask.
+
+        Raises:
+            UserError: a picture is missing, broken or of another size than its row says.
+            IndexError: there is no such row.
+        """
+        record = self.frames.record(row)
+        image = read_picture(self.folder / record.image, cv2.IMREAD_COLOR)[..., ::-1]
+        mask = read_picture(self.folder / record.mask, cv2.IMREAD_GRAYSCALE)
+        for name, picture in ((record.image, image), (record.mask, mask)):
+            if picture.shape[:2] != (record.height, record.width):
+                raise UserError(
+                    f"{self.folder / name} is {picture.shape[1]}x{picture.shape[0]}, but {FRAMES_FILE} says "
+                    f"{record.width}x{record.height}. Restore the picture, or make the dataset again."
+                )
+        return Frame(
+            image=torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float() / 255.0,
+            mask=torch.from_numpy(mask)[None].float() / 255.0,
+            camera=Cameras(_tensor(record.camera_from_world), _tensor(record.intrinsics), record.width, record.height),
+            distortion=_tensor(record.distortion),
+            pose=BodyPose(
+                _tensor(record.joint_rotations),
+                _tensor(record.root_rotation),
+                _tensor(record.root_translation),
+                _tensor(record.gaze),
+            ),
+            expression=_tensor(record.expression),
+            joint_confidence=_tensor(record.joint_confidence),
+            person_box=_tensor(record.person_box),
+            face_box=_tensor(record.face_box),
+            confidence_face=record.confidence_face,
+            fit_quality=record.fit_quality,
+            time=record.time,
+            subject=self.info.id,
+            row=row,
+        )
+
+
+@dataclass(frozen=True)
+class AvatarDataset:
+    """A dataset folder."""
+
+    root: Path
+    info: DatasetInfo
+    subjects: dict[str, Subject]
+    """By id, sorted."""
+
+    @staticmethod
+    def open(root: Path) -> "AvatarDataset":
+        """Open a dataset: reads the JSON files alone.
+
+        Raises:
+            SchemaError: it was written with another schema version, or is no dataset.
+            UserError: the folder or a file of it is missing.
+        """
+        root = Path(root)
+        info = read_dataset_info(root)
+        folders = sorted(p for p in (root / SUBJECTS_FOLDER).glob("*") if p.is_dir() and not p.name.startswith("."))
+        subjects = {folder.name: Subject(folder, _read_subject_info(folder), info) for folder in folders}
+        return AvatarDataset(root, info, subjects)
+
+
+def read_dataset_info(root: Path) -> DatasetInfo:
+    """Read ``dataset.json``.
+
+    Raises:
+        SchemaError, UserError: as :meth:`AvatarDataset.open`.
+    """
+    path = Path(root) / DATASET_FILE
+    if not path.exists():
+        raise UserError(
+            f"{root} is not a dataset: it has no {DATASET_FILE}. Make one with `lca-data process` or `lca-data synth`."
+        )
+    content = read_json(path)
+    check_schema(content, path, "dataset", SCHEMA_VERSION)
+    names = ("driven_joints", "shape_names", "expression_names")
+    return DatasetInfo(**_known_fields(DatasetInfo, content, path, names))
+
+
+def _read_subject_info(folder: Path) -> SubjectInfo:
+    path = folder / SUBJECT_FILE
+    content = read_json(path)
+    check_schema(content, path, "subject", SCHEMA_VERSION)
+    return SubjectInfo(**_known_fields(SubjectInfo, content, path, ("shape",)))
+
+
+def _known_fields(kind: type, content: dict, path: Path, tuples: tuple[str, ...]) -> dict:
+    names = {field.name for field in fields(kind)}
+    missing = sorted(names - content.keys())
+    if missing:
+        raise SchemaError(f"{path} lacks {', '.join(missing)}. Make the dataset again.")
+    return {name: tuple(content[name]) if name in tuples else content[name] for name in names}
+
+
+def read_frame_table(path: Path, info: DatasetInfo) -> FrameTable:
+    """Read a ``frames.parquet``.
+
+    Raises:
+        SchemaError: columns are missing or have other types or sizes.
+        UserError: the file is missing or broken.
+    """
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist. Make the subject again.") from error
+    except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
+        raise UserError(f"{path} is not a readable Parquet file ({error}). Make the subject again.") from error
+    schema = frame_schema()
+    wrong = [f.name for f in schema if f.name not in table.column_names or table.schema.field(f.name).type != f.type]
+    if wrong:
+        raise SchemaError(f"{path} lacks the columns {', '.join(wrong)} (or they have other types). Make it again.")
+    shapes = array_shapes(info)
+    columns: dict[str, np.ndarray] = {}
+    for field in fields(FrameRecord):
+        column = table.column(field.name).combine_chunks()
+        if field.name in ARRAY_FIELDS:
+            shape = (len(table), *shapes[field.name])
+            flat = column.flatten().to_numpy(zero_copy_only=False)
+            if flat.size != int(np.prod(shape)):
+                raise SchemaError(f"{path}: column {field.name} does not hold {shape} numbers. Make the subject again.")
+            columns[field.name] = flat.reshape(shape).astype(np.float32)
+        else:
+            columns[field.name] = column.to_numpy(zero_copy_only=False)
+    return FrameTable(columns)
+
+
+def read_picture(path: Path, flags: int) -> np.ndarray:
+    """Read a picture in OpenCV's channel order, uint8.
+
+    Raises:
+        UserError: the file is missing or broken.
+    """
+    try:
+        data = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        raise UserError(f"Cannot read {path}: {error.strerror}. Restore it, or make the dataset again.") from error
+    picture = cv2.imdecode(data, flags | cv2.IMREAD_IGNORE_ORIENTATION) if data.size else None
+    if picture is None:
+        raise UserError(f"{path} is not a readable picture. Restore it, or make the dataset again.")
+    return picture
+
+
+def _tensor(array: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.array(array, np.float32))

@@ -1,0 +1,189 @@
+"""Writing a dataset: ``dataset.json`` first, then subjects that appear whole or not at all."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lca_dataparsers.dataset.reader import read_dataset_info
+from lca_dataparsers.dataset.schema import (
+    ARRAY_FIELDS,
+    DATASET_FILE,
+    FRAMES_FILE,
+    KINDS,
+    SCHEMA_VERSION,
+    SPLITS,
+    SUBJECT_FILE,
+    SUBJECTS_FOLDER,
+    DatasetInfo,
+    FrameRecord,
+    SubjectInfo,
+    array_shapes,
+    frame_schema,
+)
+from lca_shared.errors import UserError
+from lca_shared.storage import write_json
+
+_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+_SAME = ("kind", "body_model", "driven_joints", "shape_names", "expression_names")
+
+
+class DatasetWriter:
+    """Writes one dataset folder; several processes may write different subjects of it at once.
+
+    Args:
+        root: the folder; made if absent. A dataset that is there already is added to.
+        info: goes to ``dataset.json``.
+        image_format: ``jpg`` (quality ``jpeg_quality``, full colour resolution) or ``png`` (lossless).
+        jpeg_quality: 1 to 100.
+
+    Raises:
+        UserError: the folder cannot be written, or holds a dataset of another kind or body model.
+        SchemaError: it holds a dataset of another schema version.
+    """
+
+    def __init__(
+        self, root: Path, info: DatasetInfo, *, image_format: Literal["jpg", "png"] = "jpg", jpeg_quality: int = 95
+    ) -> None:
+        if info.kind not in KINDS:
+            raise ValueError(f"kind must be one of {KINDS}, not {info.kind!r}")
+        self.root, self.info = Path(root), info
+        self._image_format, self._jpeg_quality = image_format, jpeg_quality
+        if (self.root / DATASET_FILE).exists():
+            self._check_same(read_dataset_info(self.root))
+        else:
+            content = {"kind_of_file": "dataset", "schema_version": SCHEMA_VERSION, **asdict(info)}
+            write_json(self.root / DATASET_FILE, content)
+        self._make(self.root / SUBJECTS_FOLDER)
+
+    def has_subject(self, subject: str) -> bool:
+        """Whether a subject has been written (whole)."""
+        return (self.root / SUBJECTS_FOLDER / subject / SUBJECT_FILE).exists()
+
+    def remove_leftovers(self) -> None:
+        """Remove what killed writers left behind. Call it only while nothing else writes here."""
+        for folder in (self.root / SUBJECTS_FOLDER).glob(".*.writing"):
+            shutil.rmtree(folder)
+
+    def write_subject(
+        self,
+        subject: SubjectInfo,
+        frames: Iterable[tuple[FrameRecord, np.ndarray, np.ndarray]],
+        *,
+        overwrite: bool = False,
+    ) -> Path:
+        """Write a subject; frames are taken one at a time, so that a generator keeps memory small.
+
+        Args:
+            subject: goes to ``subject.json``.
+            frames: records with image (uint8 [h, w, 3] RGB) and mask (uint8 [h, w], 255 = person). The record's
+                ``image``, ``mask``, ``width`` and ``height`` are set here. Pairs (frame, camera) must be unique.
+            overwrite: replace a subject of the same id.
+
+        Returns:
+            The subject's folder.
+
+        Raises:
+            UserError: the subject exists, no frames came, or the disk refuses.
+            ValueError: a record does not follow the schema.
+        """
+        if not _ID.fullmatch(subject.id):
+            raise ValueError(f"subject id {subject.id!r}: use letters, digits, '.', '_' and '-'")
+        if subject.split not in SPLITS:
+            raise ValueError(f"split must be one of {SPLITS}, not {subject.split!r}")
+        if len(subject.shape) != len(self.info.shape_names):
+            raise ValueError(f"{len(subject.shape)} shape coefficients, {len(self.info.shape_names)} names")
+        target = self.root / SUBJECTS_FOLDER / subject.id
+        if target.exists() and not overwrite:
+            raise UserError(f"{target} exists already. Remove it, or choose another output folder.")
+        folder = target.with_name(f".{subject.id}.{os.getpid()}.writing")
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            for name in ("images", "masks"):
+                self._make(folder / name)
+            records = [self._write_frame(folder, *frame) for frame in frames]
+            if not records:
+                raise UserError(f"Subject {subject.id} has no frames; nothing was written to {self.root}.")
+            names = {record.image for record in records}
+            if len(names) != len(records):
+                raise ValueError("two records share frame and camera")
+            self._write_table(folder / FRAMES_FILE, records)
+            content = {"kind_of_file": "subject", "schema_version": SCHEMA_VERSION, **asdict(subject)}
+            write_json(folder / SUBJECT_FILE, content)
+            self._put_in_place(folder, target)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return target
+
+    def _write_frame(self, folder: Path, record: FrameRecord, image: np.ndarray, mask: np.ndarray) -> FrameRecord:
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise ValueError(f"images are uint8 [h, w, 3], not {image.dtype} {image.shape}")
+        if mask.dtype != np.uint8 or mask.shape != image.shape[:2]:
+            raise ValueError(f"masks are uint8 {image.shape[:2]}, not {mask.dtype} {mask.shape}")
+        for name, shape in array_shapes(self.info).items():
+            if np.shape(getattr(record, name)) != shape:
+                raise ValueError(f"{name} has shape {np.shape(getattr(record, name))}, not {shape}")
+        stem = f"{record.frame:06d}_{record.camera}"
+        record = replace(
+            record,
+            image=f"images/{stem}.{self._image_format}",
+            mask=f"masks/{stem}.png",
+            width=image.shape[1],
+            height=image.shape[0],
+        )
+        options = []
+        if self._image_format == "jpg":
+            sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+            options = [cv2.IMWRITE_JPEG_QUALITY, self._jpeg_quality, *sampling]
+        _write_picture(folder / record.image, image[..., ::-1], options)
+        _write_picture(folder / record.mask, mask, [])
+        return record
+
+    def _write_table(self, path: Path, records: list[FrameRecord]) -> None:
+        columns = {}
+        for field in fields(FrameRecord):
+            values = [getattr(record, field.name) for record in records]
+            if field.name in ARRAY_FIELDS:
+                values = [np.asarray(value, np.float32).ravel() for value in values]
+            columns[field.name] = values
+        schema = frame_schema().with_metadata({"schema_version": str(SCHEMA_VERSION)})
+        pq.write_table(pa.table(columns, schema=schema), path)
+
+    def _put_in_place(self, folder: Path, target: Path) -> None:
+        old = target.with_name(f".{target.name}.old.{os.getpid()}.writing")
+        if target.exists():
+            os.rename(target, old)
+        os.rename(folder, target)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def _check_same(self, found: DatasetInfo) -> None:
+        different = [name for name in _SAME if getattr(found, name) != getattr(self.info, name)]
+        if different:
+            raise UserError(
+                f"{self.root} holds another dataset already (its {', '.join(different)} differ). "
+                "Choose another output folder."
+            )
+
+    def _make(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"Cannot write {folder}: {error.strerror}. Choose a folder you may write to.") from error
+
+
+def _write_picture(path: Path, picture: np.ndarray, options: list[int]) -> None:
+    ok, encoded = cv2.imencode(path.suffix, np.ascontiguousarray(picture), options)
+    if not ok:
+        raise ValueError(f"cannot encode a picture of shape {picture.shape} as {path.suffix}")
+    try:
+        path.write_bytes(encoded.tobytes())
+    except OSError as error:
+        raise UserError(f"Cannot write {path}: {error.strerror}.") from error
