@@ -16,6 +16,7 @@ import tyro
 import yaml
 from anny.face_segmentation import get_face_segmentation_mask
 from anny.paths import get_anny_root_dir
+from anny.shape_distribution import SimpleShapeDistribution
 
 from lca_shared.body.anny_template import TEMPLATE_PATH, WEIGHT_SCALE, AnnyTemplate, save_template
 
@@ -28,15 +29,25 @@ class TemplateConfig:
     """What goes into the template."""
 
     output: Path = TEMPLATE_PATH
-    adults: int = 1000
+    adults: int = 2000
     """Random adults that the shape basis is made from."""
-    components: int = 16
+    components: int = 20
     """Shape components kept."""
     seed: int = 0
 
 
 def random_adults(model: anny.Anny, count: int, seed: int) -> dict[str, torch.Tensor]:
-    """Phenotypes of ``count`` random adults: any gender, age from young adult to old, no extremes of build."""
+    """Phenotypes of ``count`` adults of 18 to 80 years, from Anny's distribution calibrated to WHO's tables.
+
+    A standard normal over the basis then is about the spread of real adults.
+    """
+    torch.manual_seed(seed)  # torch.distributions takes no generator
+    ages = torch.distributions.Uniform(torch.tensor(18.0).double(), torch.tensor(80.0).double())
+    return SimpleShapeDistribution(model, morphological_age_distribution=ages).sample(count)[1]
+
+
+def extreme_adults(model: anny.Anny, count: int, seed: int) -> dict[str, torch.Tensor]:
+    """Phenotypes spread evenly over nearly the whole range: far wider than people are, to test the basis."""
     generator = torch.Generator().manual_seed(seed)
     values = {name: torch.rand(count, generator=generator, dtype=torch.float64) for name in model.phenotype_labels}
     values["age"] = 0.5 + 0.4 * values["age"]
@@ -57,22 +68,28 @@ def rest_bodies(model: anny.Anny, phenotypes: dict[str, torch.Tensor]) -> np.nda
     return np.concatenate(chunks)
 
 
-def shape_basis(bodies: np.ndarray, vertices: int, components: int) -> tuple[np.ndarray, np.ndarray]:
+def shape_basis(
+    bodies: np.ndarray, tests: dict[str, np.ndarray], vertices: int, components: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean [points, 3] and components [k, points, 3], one unit = one standard deviation; prints what is lost."""
     flat = bodies.reshape(len(bodies), -1)
     mean = flat.mean(axis=0)
-    left, singular, right = np.linalg.svd(flat - mean, full_matrices=False)
-    print("components | explained | vertices mean mm | vertices p99 mm | joints mean mm")
-    for k in sorted({5, 10, 16, 20, components}):
-        rebuilt = (left[:, :k] * singular[:k]) @ right[:k] + mean
-        error = 1e3 * np.linalg.norm((rebuilt - flat).reshape(len(bodies), -1, 3), axis=-1)
-        explained = (singular[:k] ** 2).sum() / (singular**2).sum()
-        print(
-            f"{k:10d} | {explained:9.5f} | {error[:, :vertices].mean():16.2f} | "
-            f"{np.quantile(error[:, :vertices], 0.99):15.2f} | {error[:, vertices:].mean():14.2f}"
-        )
-    basis = right[:components] * (singular[:components, None] / np.sqrt(len(bodies)))
-    return mean.reshape(-1, 3), basis.reshape(components, -1, 3)
+    _, singular, right = np.linalg.svd(flat - mean, full_matrices=False)
+    basis = right * (singular[:, None] / np.sqrt(len(bodies)))
+    heights = np.ptp(bodies[:, :vertices, 2], axis=1)
+    print(f"height {heights.mean():.3f} m, standard deviation {heights.std():.3f} m")
+    print("bodies  | components | vertices mean mm | p99 mm | joints mean mm | coefficients rms")
+    for name, held_out in tests.items():
+        offsets = held_out.reshape(len(held_out), -1) - mean
+        for k in sorted({5, 10, 16, 20, components}):
+            coordinates = offsets @ right[:k].T
+            error = 1e3 * np.linalg.norm((coordinates @ right[:k] - offsets).reshape(*held_out.shape), axis=-1)
+            rms = np.sqrt(np.mean((coordinates / (singular[:k] / np.sqrt(len(bodies)))) ** 2))
+            print(
+                f"{name:7s} | {k:10d} | {error[:, :vertices].mean():16.2f} | "
+                f"{np.quantile(error[:, :vertices], 0.99):6.2f} | {error[:, vertices:].mean():14.2f} | {rms:.2f}"
+            )
+    return mean.reshape(-1, 3), basis[:components].reshape(components, -1, 3)
 
 
 def descendants(model: anny.Anny, joint: str) -> list[int]:
@@ -97,14 +114,11 @@ def head_axes(model: anny.Anny, points: np.ndarray, weights: np.ndarray) -> dict
     names = list(model.bone_labels)
     joints = points[-len(names) :]
     center = joints[names.index("head")]
-    chin = joints[names.index("jaw"), 2] - 0.07
+    chin = joints[names.index("jaw"), 2] - 0.1
     eye_height = joints[names.index("eye.L"), 2]
     joint_in_head = np.isin(np.arange(len(names)), descendants(model, "head")).astype(float)
-    joint_in_neck = np.isin(np.arange(len(names)), descendants(model, "neck01")).astype(float) - joint_in_head
     in_head = np.concatenate([weights @ joint_in_head, joint_in_head])
-    in_neck = np.concatenate([weights @ joint_in_neck, joint_in_neck])
     below_eyes = smoothstep((eye_height - points[:, 2]) / (eye_height - chin))
-    neck_center = 0.5 * (center + joints[names.index("neck01")])
     axes = {}
     for name, axis, weight, about in (
         ("head_width", 0, in_head, center),
@@ -114,8 +128,14 @@ def head_axes(model: anny.Anny, points: np.ndarray, weights: np.ndarray) -> dict
     ):
         axes[name] = np.zeros_like(points)
         axes[name][:, axis] = HEAD_AXIS_UNIT * weight * (points[:, axis] - about[axis])
-    radial = np.where([1, 1, 0], points - neck_center, 0.0)
-    axes["neck_width"] = HEAD_AXIS_UNIT * in_neck[:, None] * radial
+    # The neck: a ring about the line from its first joint to the head's, fading to shoulders, skull and chin.
+    base = joints[names.index("neck01")]
+    along = (points[:, 2] - base[2]) / (center[2] - base[2])
+    radial = np.where([1, 1, 0], points - (base + along[:, None].clip(-1, 1) * (center - base)), 0.0)
+    distance = np.linalg.norm(radial, axis=1)
+    ring = smoothstep(along / 0.8 + 1.0) * smoothstep((1.0 - along) / 0.6) * smoothstep((0.12 - distance) / 0.05)
+    axes["neck_width"] = HEAD_AXIS_UNIT * ring[:, None] * radial
+    axes["neck_width"][-len(names) :] = 0.0
     return axes
 
 
@@ -135,7 +155,11 @@ def main(config: TemplateConfig) -> None:
     assert model.texture_coordinates is not None and model.face_texture_coordinate_indices is not None
     vertices = len(model.template_vertices)
     bodies = rest_bodies(model, random_adults(model, config.adults, config.seed))
-    mean, basis = shape_basis(bodies, vertices, config.components)
+    tests = {
+        "adults": rest_bodies(model, random_adults(model, 200, config.seed + 1)),
+        "extreme": rest_bodies(model, extreme_adults(model, 200, config.seed + 2)),
+    }
+    mean, basis = shape_basis(bodies, tests, vertices, config.components)
     weights = model.dense_vertex_bone_weights.float().numpy()
     axes = head_axes(model, mean, weights)
     basis = np.concatenate([basis, np.stack(list(axes.values()))])
