@@ -1,0 +1,55 @@
+"""Every size of LCA, and the two sets of sizes that ship."""
+
+from dataclasses import dataclass, field
+
+from lca_method.networks.driving import DrivingConfig
+from lca_method.networks.encoder import TransformerConfig
+from lca_method.networks.gaussian_heads import GaussianHeadsConfig
+from lca_method.networks.image_tokens import BackgroundTokens
+from lca_method.networks.placement import PlacementConfig
+from lca_shared.encoders.protocol import EncoderConfig
+
+
+@dataclass(frozen=True)
+class LCAConfig:
+    """Sizes and choices of the networks; the defaults are the paper's where it states them."""
+
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    transformer: TransformerConfig = field(default_factory=TransformerConfig)
+    placement: PlacementConfig = field(default_factory=PlacementConfig)
+    heads: GaussianHeadsConfig = field(default_factory=GaussianHeadsConfig)
+    driving: DrivingConfig = field(default_factory=DrivingConfig)
+    fourier_frequencies: int = 8
+    """Of the geometric tokens' position code (LHM's number: 51 inputs)."""
+    reference_background: float = 1.0
+    """Grey level that replaces what is not the person in reference pictures (our choice)."""
+    background_tokens: BackgroundTokens = "keep"
+    """What becomes of image tokens without a person pixel (our choice; the paper does not say)."""
+    patch_colors: bool = False
+    """Give the tokenizer each patch's mean person colour beside the encoder's features (not in the paper)."""
+    color_lookup: int = 0
+    """Start colours from a soft lookup of patch colours in the reference pictures, with this many numbers per query;
+    0 = off (not in the paper; it carries colours over to new people after little training)."""
+    template_expression: bool = False
+    """Let the template's own expression displacements move the Gaussians' points before the pose-dependent head
+    corrects them (not in the paper, which leaves expression to the head)."""
+
+
+def tiny_config() -> LCAConfig:
+    """Sizes for two CPU cores."""
+    return LCAConfig(
+        encoder=EncoderConfig(name="patch", patch_size=8, width=96),
+        transformer=TransformerConfig(layers=2, width=96, heads=4, mlp_ratio=2.0, gate_start=1.0),
+        placement=PlacementConfig(tokens=512, gaussians_per_token=8, face_share=0.25),
+        heads=GaussianHeadsConfig(
+            hidden=96,
+            offset_range=0.5,
+            initial_opacity=0.7,
+            initial_scale=None,
+            scale_limit_start=0.05,
+        ),
+        background_tokens="drop",
+        patch_colors=True,
+        color_lookup=16,
+        template_expression=True,
+    )

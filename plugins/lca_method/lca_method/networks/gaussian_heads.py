@@ -1,0 +1,169 @@
+"""From geometric tokens to 3D Gaussians: the canonical head and the pose-dependent head (eq. 8-9, Section B.3)."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from lca_shared.gaussians import Gaussians
+from lca_shared.tensors import Float, Tensor
+
+
+@dataclass(frozen=True)
+class GaussianHeadsConfig:
+    """Sizes and start values of both heads; the defaults are the paper's and, for start values, LHM's."""
+
+    hidden: int = 128
+    layers: int = 4
+    """Linear layers of each head."""
+    offset_range: float = 1.0
+    """Metres: a coordinate of a canonical offset lies within plus or minus half of it."""
+    initial_opacity: float = 0.1
+    initial_scale: float | None = math.exp(-5.0)
+    """Metres: standard deviation of every Gaussian at the start; None = from the spacing of the sampled points."""
+    scale_limit_start: float = 0.01
+    """Metres: upper bound of scales until ``scale_limit_from``, then it grows linearly (LHM)."""
+    scale_limit_end: float = 0.05
+    scale_limit_from: int = 100
+    """Training step."""
+    scale_limit_until: int = 3000
+    """Training step."""
+    delta_offset_range: float = 0.1
+    """Metres: bound of a coordinate of a driven offset (our choice)."""
+
+    def scale_limit(self, step: int | None) -> float:
+        """Upper bound of scales in metres at a training step; None = after training."""
+        if step is None or step >= self.scale_limit_until:
+            return self.scale_limit_end
+        share = max(step - self.scale_limit_from, 0) / max(self.scale_limit_until - self.scale_limit_from, 1)
+        return self.scale_limit_start + share * (self.scale_limit_end - self.scale_limit_start)
+
+
+@dataclass(frozen=True)
+class GaussianDeltas:
+    """What driving adds to canonical Gaussians; opacity is never changed."""
+
+    colors: Float[Tensor, "*b gaussians 3"]
+    """Added to sRGB."""
+    offsets: Float[Tensor, "*b gaussians 3"]
+    """Metres, added to canonical positions before skinning."""
+    quaternions: Float[Tensor, "*b gaussians 4"]
+    """Added to unit quaternions, wxyz."""
+    log_scales: Float[Tensor, "*b gaussians 3"]
+    """Added to the logarithm of scales."""
+
+    def applied_to(self, canonical: Gaussians) -> Gaussians:
+        """Canonical Gaussians with the deltas; batch axes broadcast."""
+        colors = (canonical.colors + self.colors).clamp(0, 1)
+        return Gaussians(
+            means=canonical.means + self.offsets,
+            quaternions=canonical.quaternions + self.quaternions,
+            scales=canonical.scales * self.log_scales.exp(),
+            opacities=canonical.opacities.expand(colors.shape[:-1]),
+            colors=colors,
+        )
+
+
+class CanonicalHead(nn.Module):
+    """Token -> K x (colour 3, offset 3, opacity 1, quaternion 4, scale 3).
+
+    The last layer starts at zero but for colour, so that Gaussians start on their points, upright, round, faint.
+    """
+
+    def __init__(self, width: int, gaussians_per_token: int, config: GaussianHeadsConfig):
+        """Args: token width; K; sizes and start values."""
+        super().__init__()
+        self.config = config
+        self.gaussians_per_token = gaussians_per_token
+        self.layers = _mlp(width, config.hidden, config.layers)
+        self.colors = nn.Linear(config.hidden, 3 * gaussians_per_token)
+        self.shapes = nn.Linear(config.hidden, 11 * gaussians_per_token)
+        nn.init.zeros_(self.shapes.weight)
+        nn.init.zeros_(self.shapes.bias)
+
+    def forward(
+        self,
+        tokens: Float[Tensor, "*b tokens width"],
+        initial_scales: Float[Tensor, "gaussians"],
+        scale_limit: float,
+        color_logits: Float[Tensor, "*b gaussians 3"] | None = None,
+    ) -> Gaussians:
+        """Gaussians (K of each token in a row) whose ``means`` are offsets from their points.
+
+        Args:
+            tokens: the encoder's geometric tokens.
+            initial_scales: metres, see :class:`GaussianHeadsConfig`.
+            scale_limit: metres.
+            color_logits: added to the colours' logits, if given.
+        """
+        config, hidden = self.config, self.layers(tokens)
+        colors = _per_gaussian(self.colors(hidden), self.gaussians_per_token)
+        if color_logits is not None:
+            colors = colors + color_logits
+        shapes = _per_gaussian(self.shapes(hidden), self.gaussians_per_token)
+        offsets, opacities, quaternions, scales = shapes.split([3, 1, 4, 3], dim=-1)
+        faint = math.log(config.initial_opacity / (1 - config.initial_opacity))
+        return Gaussians(
+            means=(offsets.sigmoid() - 0.5) * config.offset_range,
+            quaternions=nn.functional.normalize(
+                torch.cat([quaternions[..., :1] + 1, quaternions[..., 1:]], dim=-1), dim=-1
+            ),
+            scales=(scales + initial_scales[:, None].log()).clamp(max=math.log(scale_limit)).exp(),
+            opacities=(opacities[..., 0] + faint).sigmoid(),
+            colors=colors.sigmoid(),
+        )
+
+
+class PoseDependentHead(nn.Module):
+    """Token and driving vector -> K x deltas of colour 3, offset 3, quaternion 4, scale 3; all zero at the start.
+
+    The first layer is linear in the concatenation, ``W [token; driving] = W_t token + W_d driving``: the token half is
+    computed once a person (:meth:`first_layer_of_tokens`), what is left per frame is a product shared by all tokens.
+    """
+
+    def __init__(self, width: int, driving: int, gaussians_per_token: int, config: GaussianHeadsConfig):
+        """Args: token width; length of the driving vector; K; sizes."""
+        super().__init__()
+        self.config = config
+        self.gaussians_per_token = gaussians_per_token
+        self.of_tokens = nn.Linear(width, config.hidden)
+        self.of_driving = nn.Linear(driving, config.hidden, bias=False)
+        self.layers = _mlp(config.hidden, config.hidden, config.layers - 1)
+        self.deltas = nn.Linear(config.hidden, 13 * gaussians_per_token)
+        nn.init.zeros_(self.deltas.weight)
+        nn.init.zeros_(self.deltas.bias)
+
+    def first_layer_of_tokens(self, tokens: Float[Tensor, "*b tokens width"]) -> Float[Tensor, "*b tokens hidden"]:
+        """The token half of the first layer: the same for every frame of a person."""
+        return self.of_tokens(tokens)
+
+    def forward(
+        self,
+        token_half: Float[Tensor, "*#b tokens hidden"],
+        driving: Float[Tensor, "*#b driving"],
+    ) -> GaussianDeltas:
+        """Deltas of the Gaussians; batch axes broadcast (persons x frames)."""
+        hidden = nn.functional.leaky_relu(token_half + self.of_driving(driving)[..., None, :])
+        deltas = _per_gaussian(self.deltas(self.layers(hidden)), self.gaussians_per_token)
+        colors, offsets, quaternions, log_scales = deltas.split([3, 3, 4, 3], dim=-1)
+        return GaussianDeltas(
+            colors=colors.tanh(),
+            offsets=offsets.tanh() * self.config.delta_offset_range,
+            quaternions=quaternions,
+            log_scales=log_scales.tanh(),
+        )
+
+
+def _mlp(inputs: int, hidden: int, layers: int) -> nn.Sequential:
+    """All linear layers of a head but the last, each followed by LeakyReLU."""
+    parts: list[nn.Module] = []
+    for index in range(layers - 1):
+        parts += [nn.Linear(inputs if index == 0 else hidden, hidden), nn.LeakyReLU()]
+    return nn.Sequential(*parts)
+
+
+def _per_gaussian(
+    channels: Float[Tensor, "*b tokens channels"], gaussians_per_token: int
+) -> Float[Tensor, "*b gaussians each"]:
+    return channels.unflatten(-1, (gaussians_per_token, -1)).flatten(-3, -2)

@@ -1,0 +1,217 @@
+"""LCA: reference pictures -> a person's canonical Gaussians -> Gaussians of any pose and expression (Section 3.1)."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from lca_method.batch import DrivingSignal, ReferenceViews
+from lca_method.networks.color_lookup import ColorLookup, color_logits
+from lca_method.networks.config import LCAConfig
+from lca_method.networks.deformer import skinned
+from lca_method.networks.driving import DrivingVector
+from lca_method.networks.encoder import Encoder
+from lca_method.networks.fourier import fourier_features, fourier_width
+from lca_method.networks.gaussian_heads import CanonicalHead, PoseDependentHead
+from lca_method.networks.image_tokens import ImageTokenizer, ImageTokens
+from lca_method.networks.placement import place, surface_points
+from lca_method.networks.subject import SubjectCode
+from lca_shared.body.model import BodyModel
+from lca_shared.encoders import ImageEncoder, build_encoder
+from lca_shared.gaussians import Gaussians
+from lca_shared.tensors import Float, Tensor
+
+
+@dataclass(frozen=True)
+class ReferenceFeatures:
+    """An image encoder's features of reference views; of a frozen encoder they may be kept and given again."""
+
+    body: Float[Tensor, "*b views patches features"]
+    face: Float[Tensor, "*b views face_patches features"]
+
+
+class LCA(nn.Module):
+    """All networks of the method.
+
+    The sampled points of the template are buffers, so a checkpoint holds them. A frozen encoder's weights are not part
+    of the state dict.
+    """
+
+    token_faces: Tensor
+    token_barycentric: Tensor
+    gaussian_faces: Tensor
+    gaussian_barycentric: Tensor
+    initial_scales: Tensor
+    token_code: Tensor
+    skinning_weights: Tensor
+
+    def __init__(self, config: LCAConfig, body: BodyModel, encoder: ImageEncoder | None = None):
+        """Args: sizes; body model (kept beside the module, on whatever device the module is); image encoder, built
+        from the config if not given.
+
+        Raises:
+            UserError: the encoder's weights are missing, or a size in the config cannot be.
+        """
+        super().__init__()
+        self.config = config
+        self._body = body
+        width, each = config.transformer.width, config.placement.gaussians_per_token
+        self.image_encoder = build_encoder(config.encoder) if encoder is None else encoder
+        self.tokenizer = ImageTokenizer(self.image_encoder.width, width, config.background_tokens, config.patch_colors)
+        self.geometric_projection = nn.Linear(fourier_width(config.fourier_frequencies), width)
+        self.encoder = Encoder(config.transformer)
+        self.color_lookup = ColorLookup(width, each, config.color_lookup) if config.color_lookup else None
+        self.canonical_head = CanonicalHead(width, each, config.heads)
+        self.driving_vector = DrivingVector(len(body.driven_joints), len(body.expression_names), config.driving)
+        self.pose_head = PoseDependentHead(width, self.driving_vector.width, each, config.heads)
+        placement = place(body, config.placement)
+        self.register_buffer("token_faces", placement.token_faces)
+        self.register_buffer("token_barycentric", placement.token_barycentric)
+        self.register_buffer("gaussian_faces", placement.gaussian_faces)
+        self.register_buffer("gaussian_barycentric", placement.gaussian_barycentric)
+        if config.heads.initial_scale is None:
+            initial = placement.spacing * _SCALE_PER_SPACING
+        else:
+            initial = torch.full_like(placement.spacing, config.heads.initial_scale)
+        self.register_buffer("initial_scales", initial)
+        self.register_buffer("token_code", torch.empty(0), persistent=False)
+        self.register_buffer("skinning_weights", torch.empty(0), persistent=False)
+        self._read_template()
+        self.register_load_state_dict_post_hook(lambda module, _: module._read_template())
+        self.register_state_dict_post_hook(_drop_frozen_encoder)
+        self.register_load_state_dict_pre_hook(_fill_frozen_encoder)
+
+    @property
+    def body(self) -> BodyModel:
+        """The body model, on the module's device."""
+        device = self.initial_scales.device
+        if self._body.template_vertices.device != device:
+            self._body = self._body.to(device)  # type: ignore[attr-defined]
+        return self._body
+
+    def train(self, mode: bool = True) -> "LCA":
+        """Training mode for all but a frozen image encoder."""
+        super().train(mode)
+        if self.image_encoder.frozen:
+            self.image_encoder.eval()
+        return self
+
+    def features(self, references: ReferenceViews) -> ReferenceFeatures:
+        """The image encoder's features of reference views (without gradients if it is frozen)."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.image_encoder.frozen):
+            return ReferenceFeatures(
+                self.image_encoder(self._on_background(references.images, references.masks)),
+                self.image_encoder(self._on_background(references.face_images, references.face_masks)),
+            )
+
+    def encode(
+        self,
+        references: ReferenceViews,
+        shape: Float[Tensor, "*b coefficients"],
+        features: ReferenceFeatures | None = None,
+        step: int | None = None,
+    ) -> SubjectCode:
+        """What is done once a person: encoder and canonical head.
+
+        Args:
+            references: any number of views, in any order.
+            shape: shape coefficients of the body model.
+            features: of :meth:`features`, if they were kept.
+            step: training step, for the bound on scales (see ``GaussianHeadsConfig``); None = after training.
+        """
+        features = self.features(references) if features is None else features
+        body_tokens = self._tokens(features.body, references.images, references.masks)
+        face_tokens = self._tokens(features.face, references.face_images, references.face_masks)
+        geometric = self.geometric_projection(self.token_code).expand(*shape.shape[:-1], -1, -1)
+        face_count = self.config.placement.face_tokens
+        tokens, body_tokens, face_tokens = self.encoder(geometric, body_tokens, face_tokens, face_count)
+        with torch.autocast(tokens.device.type, enabled=False):  # Gaussians need more digits than half precision has
+            tokens = tokens.float()
+            looked_up = None
+            if self.color_lookup is not None:
+                looked_up = color_logits(self.color_lookup(tokens, (body_tokens, face_tokens)))
+            limit = self.config.heads.scale_limit(step)
+            relative = self.canonical_head(tokens, self.initial_scales, limit, looked_up)
+            points = self.surface_points(shape)
+            return SubjectCode(
+                shape=shape,
+                tokens=tokens,
+                token_half=self.pose_head.first_layer_of_tokens(tokens),
+                canonical=replace(relative, means=points + relative.means),
+                offsets=relative.means,
+            )
+
+    def drive(self, code: SubjectCode, driving: DrivingSignal) -> tuple[Gaussians, Gaussians]:
+        """What is done per frame: pose-dependent head and skinning.
+
+        Args:
+            code: persons, batch shape ``[*b]``.
+            driving: frames of each, batch shape ``[*b targets]``.
+
+        Returns:
+            World-space Gaussians ``[*b targets]``: the canonical ones skinned, and with the pose-dependent deltas.
+        """
+        per_frame = _repeated(code.canonical, driving.expression.shape[-2])
+        shape = code.shape[..., None, :]
+        shaped = self.body.shaped(shape)
+        joints = shaped.joints
+        if self.config.template_expression:
+            expressive = self.body.shaped(shape, driving.expression)
+            moved = self._at_points(expressive.vertices - shaped.vertices)
+            per_frame = replace(per_frame, means=per_frame.means + moved)
+            joints = expressive.joints
+        deltas = self.pose_head(code.token_half[..., None, :, :], self.driving_vector(driving))
+        corrected = deltas.applied_to(per_frame)
+        transforms = self.body.posed(joints, driving.pose).posed_from_rest
+        return (
+            skinned(per_frame, self.skinning_weights, transforms),
+            skinned(corrected, self.skinning_weights, transforms),
+        )
+
+    def surface_points(self, shape: Float[Tensor, "*b coefficients"]) -> Float[Tensor, "*b gaussians 3"]:
+        """Each Gaussian's point on the shaped rest body, metres."""
+        return self._at_points(self.body.shaped(shape).vertices)
+
+    def _tokens(self, features: Tensor, images: Tensor, masks: Tensor) -> ImageTokens:
+        grid = self.image_encoder.grid(images.shape[-2], images.shape[-1])
+        return self.tokenizer(features, grid, images, masks)
+
+    def _on_background(self, images: Tensor, masks: Tensor) -> Tensor:
+        return images * masks + self.config.reference_background * (1 - masks)
+
+    def _at_points(self, at_vertices: Float[Tensor, "*b vertices channels"]) -> Float[Tensor, "*b gaussians channels"]:
+        return surface_points(at_vertices, self.body.faces, self.gaussian_faces, self.gaussian_barycentric)
+
+    def _read_template(self) -> None:
+        """Fill the buffers that follow from the sampled points."""
+        body = self.body
+        points = surface_points(body.template_vertices, body.faces, self.token_faces, self.token_barycentric)
+        self.token_code = fourier_features(points, self.config.fourier_frequencies)
+        self.skinning_weights = self._at_points(body.skinning_weights)
+
+
+_SCALE_PER_SPACING = 0.6
+"""Round Gaussians on a square grid overlap into an even sheet when their deviation is about 0.6 of its spacing."""
+
+
+def _repeated(gaussians: Gaussians, frames: int) -> Gaussians:
+    """A new axis of ``frames`` after the batch axes, without copying."""
+    at = len(gaussians.batch_shape)
+
+    def repeat(value: Tensor) -> Tensor:
+        return value.unsqueeze(at).expand(*value.shape[:at], frames, *value.shape[at:])
+
+    return Gaussians(**{f.name: repeat(getattr(gaussians, f.name)) for f in fields(gaussians)})
+
+
+def _drop_frozen_encoder(module: LCA, state: dict[str, Any], prefix: str, _: Any) -> None:
+    if module.image_encoder.frozen:
+        for name in [name for name in state if name.startswith(f"{prefix}image_encoder.")]:
+            del state[name]
+
+
+def _fill_frozen_encoder(module: LCA, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    if module.image_encoder.frozen:
+        for name, value in module.image_encoder.state_dict().items():
+            state.setdefault(f"{prefix}image_encoder.{name}", value)

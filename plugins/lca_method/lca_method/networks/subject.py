@@ -1,0 +1,22 @@
+"""What the encoder makes of a person: all that driving needs."""
+
+from dataclasses import dataclass
+
+from lca_shared.gaussians import Gaussians
+from lca_shared.tensors import Float, Tensor
+
+
+@dataclass(frozen=True)
+class SubjectCode:
+    """A person as LCA knows them after the encoder and the canonical head have run once."""
+
+    shape: Float[Tensor, "*b coefficients"]
+    """Shape coefficients of the body model."""
+    tokens: Float[Tensor, "*b tokens width"]
+    """Geometric tokens after the encoder."""
+    token_half: Float[Tensor, "*b tokens hidden"]
+    """Token half of the pose-dependent head's first layer."""
+    canonical: Gaussians
+    """In the person's rest pose, metres."""
+    offsets: Float[Tensor, "*b gaussians 3"]
+    """Metres, from each Gaussian's point on the person's shaped rest body: what the position regularizer sees."""
