@@ -38,8 +38,8 @@ class ColorLookup(nn.Module):
         keys = torch.cat([self.keys(images.tokens).flatten(-3, -2) for images in pictures], dim=-2)
         values = torch.cat([images.colors.flatten(-3, -2) for images in pictures], dim=-2)
         valid = torch.cat([_valid(images).flatten(-2) for images in pictures], dim=-1)
-        heads = (part[..., None, :, :] for part in (queries, keys, values))
-        return attend(*heads, valid)[..., 0, :, :]
+        one_head = (..., None, slice(None), slice(None))
+        return attend(queries[one_head], keys[one_head], values[one_head], valid)[..., 0, :, :]
 
 
 def _valid(images: ImageTokens) -> Bool[Tensor, "*b views patches"]:

@@ -10,7 +10,7 @@ from lca_shared.tensors import Float, Tensor
 def skinned(
     gaussians: Gaussians,
     weights: Float[Tensor, "gaussians joints"],
-    posed_from_rest: Float[Tensor, "*b joints 4 4"],
+    posed_from_rest: Float[Tensor, "*b joints 3 4"],
 ) -> Gaussians:
     """Gaussians carried from the rest pose into the world.
 
@@ -20,9 +20,9 @@ def skinned(
     Args:
         gaussians: rest pose; batch axes broadcast against those of ``posed_from_rest``.
         weights: skinning weights, rows sum to 1.
-        posed_from_rest: rigid transforms of the joints.
+        posed_from_rest: rigid transforms of the joints, without the last row.
     """
-    blended = torch.einsum("nj,...jc->...nc", weights, posed_from_rest[..., :3, :].flatten(-2)).unflatten(-1, (3, 4))
+    blended = (weights @ posed_from_rest.flatten(-2)).unflatten(-1, (3, 4))
     matrix, translation = blended[..., :3], blended[..., 3]
     means = (matrix @ gaussians.means[..., None])[..., 0] + translation
     turn = matrix_to_quaternion(_orthonormal(matrix))

@@ -15,9 +15,10 @@ from lca_method.networks.encoder import Encoder
 from lca_method.networks.fourier import fourier_features, fourier_width
 from lca_method.networks.gaussian_heads import CanonicalHead, PoseDependentHead
 from lca_method.networks.image_tokens import ImageTokenizer, ImageTokens
-from lca_method.networks.placement import place, surface_points
+from lca_method.networks.placement import place
 from lca_method.networks.subject import SubjectCode
-from lca_shared.body.model import BodyModel
+from lca_shared.body.anchors import SurfacePoints, body_at
+from lca_shared.body.compact_body import CompactBody
 from lca_shared.encoders import ImageEncoder, build_encoder
 from lca_shared.gaussians import Gaussians
 from lca_shared.tensors import Float, Tensor
@@ -44,10 +45,9 @@ class LCA(nn.Module):
     gaussian_barycentric: Tensor
     initial_scales: Tensor
     token_code: Tensor
-    skinning_weights: Tensor
 
-    def __init__(self, config: LCAConfig, body: BodyModel, encoder: ImageEncoder | None = None):
-        """Args: sizes; body model (kept beside the module, on whatever device the module is); image encoder, built
+    def __init__(self, config: LCAConfig, body: CompactBody, encoder: ImageEncoder | None = None):
+        """Args: sizes; body model (kept beside the module, on the module's device); image encoder, built
         from the config if not given.
 
         Raises:
@@ -56,6 +56,7 @@ class LCA(nn.Module):
         super().__init__()
         self.config = config
         self._body = body
+        self._point_body = body
         width, each = config.transformer.width, config.placement.gaussians_per_token
         self.image_encoder = build_encoder(config.encoder) if encoder is None else encoder
         self.tokenizer = ImageTokenizer(self.image_encoder.width, width, config.background_tokens, config.patch_colors)
@@ -66,29 +67,27 @@ class LCA(nn.Module):
         self.driving_vector = DrivingVector(len(body.driven_joints), len(body.expression_names), config.driving)
         self.pose_head = PoseDependentHead(width, self.driving_vector.width, each, config.heads)
         placement = place(body, config.placement)
-        self.register_buffer("token_faces", placement.token_faces)
-        self.register_buffer("token_barycentric", placement.token_barycentric)
-        self.register_buffer("gaussian_faces", placement.gaussian_faces)
-        self.register_buffer("gaussian_barycentric", placement.gaussian_barycentric)
+        self.register_buffer("token_faces", placement.tokens.faces)
+        self.register_buffer("token_barycentric", placement.tokens.barycentric)
+        self.register_buffer("gaussian_faces", placement.gaussians.faces)
+        self.register_buffer("gaussian_barycentric", placement.gaussians.barycentric)
         if config.heads.initial_scale is None:
             initial = placement.spacing * _SCALE_PER_SPACING
         else:
             initial = torch.full_like(placement.spacing, config.heads.initial_scale)
         self.register_buffer("initial_scales", initial)
         self.register_buffer("token_code", torch.empty(0), persistent=False)
-        self.register_buffer("skinning_weights", torch.empty(0), persistent=False)
         self._read_template()
         self.register_load_state_dict_post_hook(lambda module, _: module._read_template())
         self.register_state_dict_post_hook(_drop_frozen_encoder)
         self.register_load_state_dict_pre_hook(_fill_frozen_encoder)
 
     @property
-    def body(self) -> BodyModel:
-        """The body model, on the module's device."""
-        device = self.initial_scales.device
-        if self._body.template_vertices.device != device:
-            self._body = self._body.to(device)  # type: ignore[attr-defined]
-        return self._body
+    def point_body(self) -> CompactBody:
+        """The body model read at the Gaussians' points, on the module's device."""
+        if self._point_body.template_vertices.device != self.initial_scales.device:
+            self._point_body = self._point_body.to(self.initial_scales.device)
+        return self._point_body
 
     def train(self, mode: bool = True) -> "LCA":
         """Training mode for all but a frozen image encoder."""
@@ -97,13 +96,20 @@ class LCA(nn.Module):
             self.image_encoder.eval()
         return self
 
-    def features(self, references: ReferenceViews) -> ReferenceFeatures:
-        """The image encoder's features of reference views (without gradients if it is frozen)."""
+    def encode_pictures(
+        self, images: Float[Tensor, "*b 3 h w"], masks: Float[Tensor, "*b 1 h w"]
+    ) -> Float[Tensor, "*b patches features"]:
+        """The image encoder's features of pictures on the plain background (no gradients if it is frozen)."""
+        background = self.config.reference_background
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.image_encoder.frozen):
-            return ReferenceFeatures(
-                self.image_encoder(self._on_background(references.images, references.masks)),
-                self.image_encoder(self._on_background(references.face_images, references.face_masks)),
-            )
+            return self.image_encoder(images * masks + background * (1 - masks))
+
+    def features(self, references: ReferenceViews) -> ReferenceFeatures:
+        """:meth:`encode_pictures` of whole bodies and of faces."""
+        return ReferenceFeatures(
+            self.encode_pictures(references.images, references.masks),
+            self.encode_pictures(references.face_images, references.face_masks),
+        )
 
     def encode(
         self,
@@ -152,43 +158,37 @@ class LCA(nn.Module):
         Returns:
             World-space Gaussians ``[*b targets]``: the canonical ones skinned, and with the pose-dependent deltas.
         """
-        per_frame = _repeated(code.canonical, driving.expression.shape[-2])
-        shape = code.shape[..., None, :]
-        shaped = self.body.shaped(shape)
+        body, shape = self.point_body, code.shape[..., None, :]
+        canonical = _repeated(code.canonical, driving.expression.shape[-2])
+        shaped = body.shaped(shape)
         joints = shaped.joints
         if self.config.template_expression:
-            expressive = self.body.shaped(shape, driving.expression)
-            moved = self._at_points(expressive.vertices - shaped.vertices)
-            per_frame = replace(per_frame, means=per_frame.means + moved)
+            expressive = body.shaped(shape, driving.expression)
+            canonical = replace(canonical, means=canonical.means + expressive.vertices - shaped.vertices)
             joints = expressive.joints
         deltas = self.pose_head(code.token_half[..., None, :, :], self.driving_vector(driving))
-        corrected = deltas.applied_to(per_frame)
-        transforms = self.body.posed(joints, driving.pose).posed_from_rest
+        transforms = body.active_transforms(joints, driving.pose)
         return (
-            skinned(per_frame, self.skinning_weights, transforms),
-            skinned(corrected, self.skinning_weights, transforms),
+            skinned(canonical, body.active_weights, transforms),
+            skinned(deltas.applied_to(canonical), body.active_weights, transforms),
         )
 
     def surface_points(self, shape: Float[Tensor, "*b coefficients"]) -> Float[Tensor, "*b gaussians 3"]:
         """Each Gaussian's point on the shaped rest body, metres."""
-        return self._at_points(self.body.shaped(shape).vertices)
+        return self.point_body.shaped(shape).vertices
 
     def _tokens(self, features: Tensor, images: Tensor, masks: Tensor) -> ImageTokens:
         grid = self.image_encoder.grid(images.shape[-2], images.shape[-1])
         return self.tokenizer(features, grid, images, masks)
 
-    def _on_background(self, images: Tensor, masks: Tensor) -> Tensor:
-        return images * masks + self.config.reference_background * (1 - masks)
-
-    def _at_points(self, at_vertices: Float[Tensor, "*b vertices channels"]) -> Float[Tensor, "*b gaussians channels"]:
-        return surface_points(at_vertices, self.body.faces, self.gaussian_faces, self.gaussian_barycentric)
-
     def _read_template(self) -> None:
-        """Fill the buffers that follow from the sampled points."""
-        body = self.body
-        points = surface_points(body.template_vertices, body.faces, self.token_faces, self.token_barycentric)
+        """Fill what follows from the sampled points."""
+        tokens = SurfacePoints(self.token_faces, self.token_barycentric)
+        gaussians = SurfacePoints(self.gaussian_faces, self.gaussian_barycentric)
+        body = self._body = self._body.to(self.token_faces.device)
+        points = tokens.read(body.template_vertices, body.faces)
         self.token_code = fourier_features(points, self.config.fourier_frequencies)
-        self.skinning_weights = self._at_points(body.skinning_weights)
+        self._point_body = body_at(body, gaussians)
 
 
 _SCALE_PER_SPACING = 0.6

@@ -13,9 +13,9 @@ from typing import Literal
 import numpy as np
 import torch
 
-from lca_shared.body.anchors import sample_surface
-from lca_shared.body.model import BodyModel
-from lca_shared.tensors import Float, Int, Tensor
+from lca_shared.body.anchors import SIDE_LENGTH, SurfacePoints, face_normals, sample_surface
+from lca_shared.body.compact_body import CompactBody
+from lca_shared.tensors import Float, Tensor
 
 
 @dataclass(frozen=True)
@@ -40,19 +40,17 @@ class PlacementConfig:
 
 @dataclass(frozen=True)
 class Placement:
-    """Points on the template's surface, as barycentric coordinates: they follow any shape and expression."""
+    """Points on the template's surface; the face region's come first."""
 
-    token_faces: Int[Tensor, "tokens"]
-    """Triangle of each token's point; the face region's tokens come first."""
-    token_barycentric: Float[Tensor, "tokens 3"]
-    gaussian_faces: Int[Tensor, "gaussians"]
-    """Triangle of each Gaussian's point; the K of one token in a row."""
-    gaussian_barycentric: Float[Tensor, "gaussians 3"]
+    tokens: SurfacePoints
+    """One per geometric token."""
+    gaussians: SurfacePoints
+    """One per Gaussian, the K of one token in a row."""
     spacing: Float[Tensor, "gaussians"]
     """Metres: side of a square whose area is a Gaussian's share of the template's surface."""
 
 
-def place(body: BodyModel, config: PlacementConfig) -> Placement:
+def place(body: CompactBody, config: PlacementConfig) -> Placement:
     """Sample the template; the same ``config.seed`` gives the same points.
 
     The face's share covers the face and the fronts of the eyes. The inside of the mouth counts as body: it is as large
@@ -66,44 +64,44 @@ def place(body: BodyModel, config: PlacementConfig) -> Placement:
         for index, (mask, tokens) in enumerate(counts)
         if tokens
     ]
-    return Placement(*(torch.cat(field) for field in zip(*parts)))
+    return Placement(
+        tokens=_together([part.tokens for part in parts]),
+        gaussians=_together([part.gaussians for part in parts]),
+        spacing=torch.cat([part.spacing for part in parts]),
+    )
 
 
-def _place_part(
-    body: BodyModel, mask: Tensor, tokens: int, config: PlacementConfig, seed: int
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+def _place_part(body: CompactBody, mask: Tensor, tokens: int, config: PlacementConfig, seed: int) -> Placement:
     own = config.spread == "own_points"
     each = config.gaussians_per_token
-    samples = sample_surface(
-        body.template_vertices, body.faces, tokens * each if own else tokens, face_mask=mask, seed=seed
-    )
-    corners = body.template_vertices[body.faces[mask]]
-    area = 0.5 * torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]).norm(dim=-1).sum()
+    count = tokens * each if own else tokens
+    points = sample_surface(body.template_vertices, body.faces, count, face_mask=mask, seed=seed)
+    area = face_normals(body.template_vertices, body.faces[mask])[1].sum()
     spacing = (area / (tokens * each)).sqrt().expand(tokens * each)
-    faces, barycentric = samples.faces, samples.barycentric
     if not own:
-        return faces, barycentric, faces.repeat_interleave(each), barycentric.repeat_interleave(each, dim=0), spacing
-    points = surface_points(body.template_vertices, body.faces, faces, barycentric)
-    groups = torch.from_numpy(compact_groups(points.double().numpy(), tokens))
-    middle = points[groups].mean(dim=1, keepdim=True)
-    nearest = (points[groups] - middle).square().sum(-1).argmin(dim=1)
-    chosen = groups[torch.arange(tokens), nearest]
-    return faces[chosen], barycentric[chosen], faces[groups.flatten()], barycentric[groups.flatten()], spacing
+        return Placement(points, _chosen(points, torch.arange(tokens).repeat_interleave(each)), spacing)
+    positions = points.read(body.template_vertices, body.faces)
+    sided = torch.cat([positions, SIDE_LENGTH * points.normals(body.template_vertices, body.faces)], dim=-1)
+    groups = torch.from_numpy(compact_groups(sided.double().numpy(), tokens))
+    middle = positions[groups].mean(dim=1, keepdim=True)
+    nearest = (positions[groups] - middle).square().sum(dim=-1).argmin(dim=1)
+    return Placement(_chosen(points, groups[torch.arange(tokens), nearest]), _chosen(points, groups.flatten()), spacing)
 
 
-def surface_points(
-    vertices: Float[Tensor, "*b vertices channels"],
-    faces: Int[Tensor, "faces 3"],
-    face_index: Int[Tensor, "points"],
-    barycentric: Float[Tensor, "points 3"],
-) -> Float[Tensor, "*b points channels"]:
-    """Any channels given at vertices (positions, skinning weights), read at points of the surface."""
-    corners = faces[face_index]
-    return sum(vertices[..., corners[:, i], :] * barycentric[:, i, None] for i in range(3))  # type: ignore[return-value]
+def _chosen(points: SurfacePoints, index: Tensor) -> SurfacePoints:
+    return SurfacePoints(points.faces[index], points.barycentric[index])
+
+
+def _together(parts: list[SurfacePoints]) -> SurfacePoints:
+    return SurfacePoints(torch.cat([part.faces for part in parts]), torch.cat([part.barycentric for part in parts]))
 
 
 def compact_groups(points: np.ndarray, groups: int) -> np.ndarray:
-    """Points [n, 3] in ``groups`` sets of equal size, each compact: halved along the longest axis again and again.
+    """Put points in ``groups`` compact sets of equal size: halved along their longest extent, again and again.
+
+    Args:
+        points: [n, dimensions].
+        groups: how many sets.
 
     Returns:
         Indices [groups, n / groups].

@@ -1,0 +1,89 @@
+"""All terms of the training objective by name (eq. 10-12), with weights and schedules from a config."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from lca_method.batch import TargetViews
+from lca_method.losses.photometric import alpha_loss, l1, lpips_loss, prepare
+from lca_method.losses.regularizers import POSITION_REGULARIZERS, SCALE_REGULARIZERS
+from lca_method.networks.subject import SubjectCode
+from lca_shared.perceptual import LPIPS
+from lca_shared.rendering import Rendering
+from lca_shared.tensors import Float, Tensor
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights of the objective. Those of the paper's own terms were lost in conversion: 1 and LHM's (our choice)."""
+
+    l1: float = 1.0
+    lpips: float = 1.0
+    lpips_backbone: Literal["alex", "vgg"] = "vgg"
+    lpips_from: int = 0
+    """Training step from which LPIPS counts; before that it costs no time."""
+    lpips_every: int = 1
+    """LPIPS counts every so many steps, with its weight times that number: cheaper on a CPU."""
+    mask: float = 1.0
+    mask_loss: Literal["l1", "squared", "cross_entropy"] = "squared"
+    """LHM's term on alpha; not in LCA's text."""
+    canonical: float = 1.0
+    """Weight of the terms on the canonical render."""
+    posed: float = 1.0
+    """Weight of the terms on the render with pose-dependent deltas."""
+    position: float = 1000.0
+    position_loss: Literal["acap_hinge", "acap_paper"] = "acap_hinge"
+    scale: float = 10.0
+    scale_loss: Literal["asap_hinge", "asap_covariance"] = "asap_hinge"
+    regularizer_ramp: int = 0
+    """Training steps over which the regularizers' weights grow from 0."""
+
+    def lpips_weight(self, step: int) -> float:
+        """Weight of LPIPS at a training step; 0 = it need not be computed."""
+        if step < self.lpips_from or step % self.lpips_every:
+            return 0.0
+        return self.lpips * self.lpips_every
+
+
+def total(
+    config: LossConfig,
+    lpips: LPIPS | None,
+    canonical_render: Rendering,
+    posed_render: Rendering,
+    targets: TargetViews,
+    background: Float[Tensor, "3"],
+    code: SubjectCode,
+    step: int,
+) -> dict[str, Float[Tensor, ""]]:
+    """The objective's terms, already weighted: their sum is what is minimised.
+
+    Args:
+        config: weights.
+        lpips: None leaves LPIPS out.
+        canonical_render: of the canonical Gaussians, skinned; on ``background``.
+        posed_render: of the Gaussians with deltas, skinned; on ``background``.
+        targets: pictures and masks.
+        background: colour behind the renders.
+        code: the persons, for the regularizers.
+        step: training step.
+    """
+    lpips_weight = config.lpips_weight(step)
+    used = lpips if lpips_weight > 0 else None
+    target = prepare(targets, background, used)
+    terms: dict[str, Tensor] = {}
+    for name, render, weight in [
+        ("canonical", canonical_render, config.canonical),
+        ("posed", posed_render, config.posed),
+    ]:
+        if weight == 0:
+            continue
+        terms[f"{name}_l1"] = weight * config.l1 * l1(render.colors, target)
+        if config.mask:
+            terms[f"{name}_mask"] = weight * config.mask * alpha_loss(config.mask_loss, render.alpha, target)
+        if used is not None:
+            terms[f"{name}_lpips"] = weight * lpips_weight * lpips_loss(used, render.colors, target)
+    ramp = min(1.0, (step + 1) / config.regularizer_ramp) if config.regularizer_ramp else 1.0
+    if config.position:
+        terms["position"] = ramp * config.position * POSITION_REGULARIZERS[config.position_loss](code).mean()
+    if config.scale:
+        terms["scale"] = ramp * config.scale * SCALE_REGULARIZERS[config.scale_loss](code).mean()
+    return terms
