@@ -20,7 +20,7 @@ class EncoderConfig:
     patch_size: int = 16
     """Pixels (``patch`` only; the others bring their own)."""
     width: int = 1536
-    """Feature width (``patch`` only; the others bring their own)."""
+    """Feature width (``patch`` and ``sapiens``, 1536 for Sapiens-1B; the others bring their own)."""
 
 
 class ImageEncoder(nn.Module, ABC):

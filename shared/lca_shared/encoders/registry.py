@@ -12,10 +12,10 @@ def _patch(config: EncoderConfig) -> ImageEncoder:
     return PatchEncoder(config)
 
 
-def _dino(config: EncoderConfig) -> ImageEncoder:
-    from lca_shared.encoders.dinov2 import DinoEncoder
+def _transformers(config: EncoderConfig) -> ImageEncoder:
+    from lca_shared.encoders.transformers_vit import TransformersEncoder
 
-    return DinoEncoder(config)
+    return TransformersEncoder(config)
 
 
 def _sapiens(config: EncoderConfig) -> ImageEncoder:
@@ -24,18 +24,12 @@ def _sapiens(config: EncoderConfig) -> ImageEncoder:
     return SapiensEncoder(config)
 
 
-def _sapiens2(config: EncoderConfig) -> ImageEncoder:
-    from lca_shared.encoders.sapiens import Sapiens2Encoder
-
-    return Sapiens2Encoder(config)
-
-
 ENCODERS: dict[str, Callable[[EncoderConfig], ImageEncoder]] = {
     "patch": _patch,
-    "dinov2": _dino,
-    "dinov3": _dino,
+    "dinov2": _transformers,
+    "dinov3": _transformers,
     "sapiens": _sapiens,
-    "sapiens2": _sapiens2,
+    "sapiens2": _transformers,
 }
 """What builds each encoder."""
 

@@ -1,5 +1,7 @@
 """Multi-head attention with normalised queries and keys, in parts that joint attention can put together."""
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -82,8 +84,8 @@ def attend(
     Each element of the batch needs at least one valid source.
     """
     batch = queries.shape[:-3]
-    flat = [part.reshape(-1, *part.shape[-3:]) for part in (queries, keys, values)]
-    mask = None if valid is None else valid.reshape(-1, 1, 1, valid.shape[-1])
+    flat = [part.reshape(math.prod(batch), *part.shape[-3:]) for part in (queries, keys, values)]
+    mask = None if valid is None else valid.reshape(math.prod(batch), 1, 1, valid.shape[-1])
     attended = F.scaled_dot_product_attention(*flat, attn_mask=mask)
     return attended.reshape(*batch, *attended.shape[1:])
 
