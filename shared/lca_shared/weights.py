@@ -1,7 +1,7 @@
 """The one room through which weights from elsewhere come.
 
-A file is looked for in the folder given (``--model-dir``), in ``LCA_MODEL_DIR``, in the user's cache; then it is fetched
-into the cache, verified, and kept. Files in the first two folders are the user's own and are taken as they are.
+A file is looked for in the folder given (``--model-dir``), in ``LCA_MODEL_DIR``, in the user's cache; then it is
+fetched into the cache, verified, and kept. Files in the first two folders are the user's own and are taken as they are.
 """
 
 import hashlib

@@ -6,6 +6,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
 from lca_shared import weights
 from lca_shared.errors import MissingWeightsError
 from lca_shared.weights import WeightFile, find_weight
