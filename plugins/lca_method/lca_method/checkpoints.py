@@ -1,0 +1,101 @@
+"""Checkpoints that are whole or absent, and that know the configuration of the network they hold."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lca_shared.errors import UserError
+from lca_shared.tensors import Tensor, UInt8
+
+
+def save_atomically(state: Mapping[str, Any], path: Path, scratch: Path) -> None:
+    """Write a checkpoint so that ``path`` is the old file or the whole new one, even if the process is killed.
+
+    Args:
+        state: what ``torch.save`` shall write.
+        path: the checkpoint.
+        scratch: the file written first, on the same disk. nerfstudio reads step numbers from every file name beside
+            a checkpoint, so it must lie in another folder.
+
+    Raises:
+        UserError: the file cannot be written (permissions, a full disk).
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(scratch, "wb") as file:
+            torch.save(dict(state), file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(scratch, path)
+    except (OSError, RuntimeError) as error:  # torch's zip writer raises RuntimeError on a full disk
+        scratch.unlink(missing_ok=True)
+        raise UserError(
+            f"Cannot write the checkpoint {path} ({error}). Free space, or choose another folder."
+        ) from error
+
+
+def latest_checkpoint(folder: Path) -> Path:
+    """The checkpoint of the highest step in a folder.
+
+    Raises:
+        UserError: the folder is missing or holds none.
+    """
+    found = sorted(folder.glob("step-*.ckpt")) if folder.is_dir() else []
+    if not found:
+        raise UserError(f"There is no checkpoint in {folder}. Train first, or name the folder with step-*.ckpt files.")
+    return found[-1]
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint: tensors and plain numbers only.
+
+    Raises:
+        UserError: the file is missing, broken or not a checkpoint.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist.") from error
+    except Exception as error:  # torch raises many kinds for a file that is cut off or no checkpoint
+        raise UserError(f"{path} is not a readable checkpoint ({error}). Use an earlier one.") from error
+    if not isinstance(state, dict) or "pipeline" not in state:
+        raise UserError(f"{path} is not a checkpoint of a training run.")
+    return state
+
+
+def plain(config: Any) -> Any:
+    """A configuration as JSON's plain values, dataclasses with their kind."""
+    if is_dataclass(config) and not isinstance(config, type):
+        values = {name: plain(getattr(config, name)) for name in asdict(config)}
+        return {"kind": type(config).__name__, **values}
+    if isinstance(config, Mapping):
+        return {str(key): plain(value) for key, value in config.items()}
+    if isinstance(config, list | tuple):
+        return [plain(value) for value in config]
+    return str(config) if isinstance(config, Path) else config
+
+
+def text_tensor(content: Any) -> UInt8[Tensor, "bytes"]:
+    """Plain values as the bytes of their JSON: a tensor travels in every checkpoint."""
+    return torch.tensor(list(json.dumps(content, sort_keys=True).encode()), dtype=torch.uint8)
+
+
+def from_text_tensor(text: UInt8[Tensor, "bytes"]) -> Any:
+    """The inverse of :func:`text_tensor`."""
+    return json.loads(bytes(text.cpu().tolist()).decode())
+
+
+def differing_fields(ours: Any, theirs: Any, name: str = "") -> list[str]:
+    """Lines ``field: theirs (checkpoint), ours (now)`` for every field in which two plain configurations differ."""
+    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+        lines = []
+        for key in sorted(ours.keys() | theirs.keys()):
+            inner = f"{name}.{key}" if name else str(key)
+            lines += differing_fields(ours.get(key, "absent"), theirs.get(key, "absent"), inner)
+        return lines
+    return [] if ours == theirs else [f"{name}: {theirs} in the checkpoint, {ours} now"]

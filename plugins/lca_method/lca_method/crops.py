@@ -1,0 +1,169 @@
+"""Decoded square crops of a dataset's frames, kept in a bounded memory cache."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from lca_dataparsers.dataset.crop import square_box
+from lca_dataparsers.dataset.frames import Frame
+from lca_dataparsers.dataset.reader import AvatarDataset
+from lca_method.batch import DrivingSignal, ReferenceViews, SubjectBatch, TargetViews, stacked
+from lca_shared.cameras import Cameras
+from lca_shared.tensors import Float, Tensor, UInt8
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square crop as it is kept: eight bits a channel."""
+
+    image: UInt8[Tensor, "3 size size"]
+    mask: UInt8[Tensor, "1 size size"]
+    valid: UInt8[Tensor, "1 size size"]
+    """255 = inside the picture."""
+    camera: Cameras
+    """No batch axes."""
+
+    @property
+    def bytes(self) -> int:
+        """Memory of the pictures."""
+        return self.image.numel() + self.mask.numel() + self.valid.numel()
+
+
+@dataclass(frozen=True)
+class CropSizes:
+    """Sides of the square crops, pixels."""
+
+    reference: int
+    """Whole body, for the encoder."""
+    face: int
+    """Head, for the encoder."""
+    target: int
+    """Whole body, to be explained."""
+    margin: float = 0.05
+    """Added around the person on each side, as a fraction of the person's longer side."""
+
+
+class CropCache:
+    """Least-recently-used cache of crops, bounded in bytes; safe to use from several threads."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        """Bytes of pictures to keep at most."""
+        self.size = 0
+        self._crops: OrderedDict[tuple, Crop] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple, make: Callable[[], Crop]) -> Crop:
+        """The crop under ``key``, made if it is not kept. ``make`` runs outside the lock."""
+        with self._lock:
+            if key in self._crops:
+                self._crops.move_to_end(key)
+                return self._crops[key]
+        crop = make()
+        with self._lock:
+            if key not in self._crops:
+                self._crops[key] = crop
+                self.size += crop.bytes
+            while self.size > self.capacity and len(self._crops) > 1:
+                self.size -= self._crops.popitem(last=False)[1].bytes
+        return crop
+
+    def __len__(self) -> int:
+        return len(self._crops)
+
+
+class CropReader:
+    """Makes the containers of :mod:`lca_method.batch` from rows of a dataset."""
+
+    def __init__(self, dataset: AvatarDataset, sizes: CropSizes, cache_bytes: int) -> None:
+        self.dataset, self.sizes = dataset, sizes
+        self.cache = CropCache(cache_bytes)
+
+    def references(self, subject: str, rows: Sequence[int]) -> ReferenceViews:
+        """Reference views of some rows, ``[views, ...]``.
+
+        Raises:
+            UserError: a picture is missing or broken.
+        """
+        body = [self._crop(subject, row, "body", self.sizes.reference) for row in rows]
+        face = [self._crop(subject, row, "face", self.sizes.face) for row in rows]
+        return ReferenceViews(_images(body), _masks(body), _images(face), _masks(face))
+
+    def targets(self, subject: str, rows: Sequence[int]) -> TargetViews:
+        """Target views of some rows, ``[targets, ...]``.
+
+        Raises:
+            UserError: a picture is missing or broken.
+        """
+        crops = [self._crop(subject, row, "body", self.sizes.target) for row in rows]
+        weights = frame_weights(self.dataset, subject)[list(rows)]
+        valid = torch.stack([crop.valid for crop in crops]).float() / 255.0
+        cameras = stacked([crop.camera for crop in crops])
+        return TargetViews(_images(crops), _masks(crops), cameras, self.driving(subject, rows), weights, valid)
+
+    def driving(self, subject: str, rows: Sequence[int]) -> DrivingSignal:
+        """The driving signal of some rows, ``[targets, ...]``."""
+        frames = self.dataset.subjects[subject].frames
+        confidence = torch.from_numpy(frames["joint_confidence"][list(rows)]).float()
+        return DrivingSignal(frames.poses(list(rows)), frames.expressions(list(rows)), confidence)
+
+    def batch(self, subject: str, references: Sequence[int], targets: Sequence[int]) -> SubjectBatch:
+        """A subject's part of a step; no batch axes."""
+        return SubjectBatch(
+            self.references(subject, references),
+            self.targets(subject, targets),
+            self.dataset.subjects[subject].shape,
+            (subject,),
+        )
+
+    def _crop(self, subject: str, row: int, region: str, size: int) -> Crop:
+        return self.cache.get((subject, row, region, size), lambda: self._make(subject, row, region, size))
+
+    def _make(self, subject: str, row: int, region: str, size: int) -> Crop:
+        frame = self.dataset.subjects[subject].load(row)
+        if region == "face" and not frame.face_seen:
+            nothing = torch.zeros(1, size, size, dtype=torch.uint8)
+            return Crop(nothing.expand(3, -1, -1), nothing, nothing, frame.camera)
+        box = frame.face_box if region == "face" else square_box(frame.person_box, self.sizes.margin)
+        return crop_of(frame, box, size)
+
+
+def crop_of(frame: Frame, box: Float[Tensor, "4"], size: int) -> Crop:
+    """The square ``box`` (pixels) of a frame as a crop of ``size`` x ``size``."""
+    cut = frame.cropped(box, size)
+    steps = (torch.arange(size) + 0.5) / size
+    columns = box[0] + steps * (box[2] - box[0])
+    rows = box[1] + steps * (box[3] - box[1])
+    height, width = frame.image.shape[1:]
+    inside = ((rows > 0) & (rows < height))[:, None] & ((columns > 0) & (columns < width))
+    return Crop(_bytes(cut.image), _bytes(cut.mask), inside[None].to(torch.uint8) * 255, cut.camera)
+
+
+def frame_weights(dataset: AvatarDataset, subject: str) -> Float[Tensor, "rows"]:
+    """Weight of each row of a subject in the losses: how well the fitted body explains it, 0 if no body was seen."""
+    frames = dataset.subjects[subject].frames
+    quality = torch.from_numpy(frames["fit_quality"].astype("float32")).clamp(0.0, 1.0)
+    return quality * torch.from_numpy((frames["confidence_body"] > 0).astype("float32"))
+
+
+def frame_scores(dataset: AvatarDataset, subject: str) -> Float[Tensor, "rows"]:
+    """How much each row shows of the person: used to choose reference frames for evaluation."""
+    frames = dataset.subjects[subject].frames
+    face = torch.from_numpy(frames["confidence_face"].astype("float32"))
+    body = torch.from_numpy(frames["confidence_body"].astype("float32"))
+    return frame_weights(dataset, subject) * (body + face)
+
+
+def _bytes(values: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:
+    return (values * 255.0).round().clamp(0.0, 255.0).to(torch.uint8)
+
+
+def _images(crops: Sequence[Crop]) -> Float[Tensor, "crops 3 size size"]:
+    return torch.stack([crop.image for crop in crops]).float() / 255.0
+
+
+def _masks(crops: Sequence[Crop]) -> Float[Tensor, "crops 1 size size"]:
+    return torch.stack([crop.mask for crop in crops]).float() / 255.0

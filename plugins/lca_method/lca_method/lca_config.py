@@ -1,0 +1,75 @@
+"""The methods that ``ns-train`` offers. Imports light things only: a slow or failing import here is everybody's."""
+
+from nerfstudio.configs.base_config import MachineConfig, ViewerConfig
+from nerfstudio.plugins.types import MethodSpecification
+
+from lca_method.lca_datamanager import LCADataManagerConfig
+from lca_method.lca_model import LCAModelConfig
+from lca_method.lca_pipeline import LCAPipelineConfig
+from lca_method.lca_trainer import AdamWOptimizerConfig, LCATrainerConfig
+from lca_method.lca_trainer_schedulers import WarmupCosineSchedulerConfig
+from lca_method.losses import LossConfig
+from lca_method.networks.config import LCAConfig, tiny_config
+
+
+def _optimizers(lr: float, weight_decay: float, warmup_steps: int, max_steps: int) -> dict:
+    return {
+        group: {
+            "optimizer": AdamWOptimizerConfig(lr=lr, eps=1e-8, weight_decay=weight_decay, max_norm=1.0),
+            "scheduler": WarmupCosineSchedulerConfig(warmup_steps=warmup_steps, max_steps=max_steps),
+        }
+        for group in ("encoder", "heads")
+    }
+
+
+PRETRAIN_STEPS = 500_000
+TINY_STEPS = 400
+
+lca_pretrain = MethodSpecification(
+    config=LCATrainerConfig(
+        method_name="lca-pretrain",
+        pipeline=LCAPipelineConfig(
+            datamanager=LCADataManagerConfig(),
+            model=LCAModelConfig(network=LCAConfig()),
+        ),
+        optimizers=_optimizers(lr=4e-4, weight_decay=0.05, warmup_steps=1000, max_steps=PRETRAIN_STEPS),
+        max_num_iterations=PRETRAIN_STEPS,
+        mixed_precision=True,
+        steps_per_save=2000,
+        steps_per_eval_batch=500,
+        steps_per_eval_image=500,
+        steps_per_eval_all_images=25_000,
+        viewer=ViewerConfig(max_num_display_images=64),
+        vis="viewer+tensorboard",
+    ),
+    description="LCA at the paper's sizes, pre-trained on in-the-wild people; data: lca-wild.",
+)
+
+lca_pretrain_tiny = MethodSpecification(
+    config=LCATrainerConfig(
+        method_name="lca-pretrain-tiny",
+        machine=MachineConfig(device_type="cpu"),
+        pipeline=LCAPipelineConfig(
+            datamanager=LCADataManagerConfig(
+                image_size=128,
+                face_size=64,
+                target_size=128,
+                references=(1, 4),
+                targets_per_step=2,
+                eval_references=4,
+                eval_targets_per_subject=16,
+                cache_megabytes=512,
+            ),
+            model=LCAModelConfig(network=tiny_config(), losses=LossConfig(lpips=0.0)),
+        ),
+        optimizers=_optimizers(lr=2e-3, weight_decay=0.01, warmup_steps=20, max_steps=TINY_STEPS),
+        max_num_iterations=TINY_STEPS,
+        steps_per_save=100,
+        steps_per_eval_batch=100,
+        steps_per_eval_image=100,
+        steps_per_eval_all_images=100_000,
+        viewer=ViewerConfig(max_num_display_images=32),
+        vis="viewer+tensorboard",
+    ),
+    description="LCA small enough for two CPU cores: a person appears in about a minute.",
+)

@@ -1,0 +1,250 @@
+"""Draws subjects, reference views and target views for nerfstudio's trainer."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+import tyro
+from nerfstudio.cameras.cameras import Cameras as NerfstudioCameras
+from nerfstudio.configs.dataparser_configs import all_dataparsers
+from nerfstudio.data.datamanagers.base_datamanager import DataManager, DataManagerConfig
+from nerfstudio.data.dataparsers.base_dataparser import DataParserConfig
+from nerfstudio.data.datasets.base_dataset import InputDataset
+from torch.nn import Parameter
+
+from lca_method.batch import SubjectBatch, moved_to, stacked
+from lca_method.prefetch import StepPrefetcher
+from lca_method.sampling import Draw, SubjectFrames, draw_step, evaluation_draws, step_generator
+from lca_shared.cameras import Cameras, to_nerfstudio
+from lca_shared.errors import UserError
+
+if TYPE_CHECKING:
+    from lca_method.crops import CropReader
+
+    AvatarDataParserUnion = DataParserConfig
+else:
+    AvatarDataParserUnion = tyro.conf.OmitSubcommandPrefixes[
+        tyro.extras.subcommand_type_from_defaults(
+            {name: config for name, config in all_dataparsers.items() if name.startswith("lca-")}, prefix_names=False
+        )
+    ]
+"""The dataparsers that know bodies: ``ns-train lca-pretrain --data D lca-wild ...``."""
+
+
+@dataclass
+class LCADataManagerConfig(DataManagerConfig):
+    """What a training step and an evaluation see."""
+
+    _target: type = field(default_factory=lambda: LCADataManager)
+    """Target class to instantiate."""
+    dataparser: AvatarDataParserUnion = field(default_factory=lambda: all_dataparsers["lca-wild"])
+    """The dataset's kind."""
+    image_size: int = 512
+    """Side of the square whole-body reference crops, pixels."""
+    face_size: int = 256
+    """Side of the square head crops of the references, pixels."""
+    target_size: int = 512
+    """Side of the square target crops, pixels."""
+    crop_margin: float = 0.05
+    """Added around the person on each side, as a fraction of the person's longer side."""
+    subjects_per_step: int = 1
+    """People in one step (on each device)."""
+    references: tuple[int, int] = (1, 8)
+    """Fewest and most reference frames of a person; the number is drawn anew at each step."""
+    targets_per_step: int = 4
+    """Target frames of each person in one step."""
+    eval_references: int = 8
+    """Reference frames of a person in evaluation."""
+    eval_targets_per_subject: int = -1
+    """Target frames of a person in evaluation, spread evenly; -1 for all."""
+    cache_megabytes: int = 2048
+    """Memory for decoded crops."""
+    prefetch_steps: int = 2
+    """Steps made ahead in the background; 0 makes each when it is asked for."""
+    prefetch_workers: int = 1
+    """Background threads that decode and crop."""
+    seed: int = 0
+    """Of the draws; a step's draw depends on this, the device's rank and the step alone."""
+
+
+class LCADataManager(DataManager):
+    """Draws a subject, some reference frames of it, and other frames as targets.
+
+    ``next_train`` and ``next_eval`` return the first target's camera and a dictionary whose ``subject_batch`` is a
+    :class:`~lca_method.batch.SubjectBatch` with one leading axis (subjects). The single-image functions add
+    ``image`` [height, width, 3] and ``mask`` [height, width, 1] of their one target, as nerfstudio expects.
+    """
+
+    config: LCADataManagerConfig
+    train_dataset: InputDataset
+    eval_dataset: InputDataset
+
+    def __init__(
+        self,
+        config: LCADataManagerConfig,
+        device: torch.device | str = "cpu",
+        test_mode: Literal["test", "val", "inference"] = "val",
+        world_size: int = 1,
+        local_rank: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        self.config, self.device, self.test_mode = config, device, test_mode
+        self.world_size, self.local_rank = world_size, local_rank
+        if config.data is not None:
+            config.dataparser.data = Path(config.data)
+        config.data = config.dataparser.data
+        self.dataparser = config.dataparser.setup()
+        self.train_dataparser_outputs = self.dataparser.get_dataparser_outputs(split="train")
+        split = "val" if test_mode == "val" else "test"
+        self.eval_dataparser_outputs = self.dataparser.get_dataparser_outputs(split=split)
+        self.train_dataset = InputDataset(self.train_dataparser_outputs)
+        self.eval_dataset = InputDataset(self.eval_dataparser_outputs)
+        self.reader = self._make_reader(self.train_dataparser_outputs.metadata["dataset_root"])
+        self.train_subjects = self._train_subjects()
+        self.eval_subjects = self._eval_subjects()
+        self.eval_draws = evaluation_draws(self.eval_subjects, config.eval_references, config.eval_targets_per_subject)
+        super().__init__()
+        self.includes_time = True  # the viewer's time is the place in the chosen subject's recording
+        self._prefetcher = StepPrefetcher(self.draw_batch, config.prefetch_steps, config.prefetch_workers)
+
+    def _make_reader(self, root: str) -> "CropReader":
+        from lca_dataparsers.dataset.reader import AvatarDataset  # reads Parquet: not needed by `ns-train --help`
+        from lca_method.crops import CropReader, CropSizes
+
+        config = self.config
+        sizes = CropSizes(config.image_size, config.face_size, config.target_size, config.crop_margin)
+        return CropReader(AvatarDataset.open(Path(root)), sizes, config.cache_megabytes * 1024 * 1024)
+
+    def _train_subjects(self) -> list[SubjectFrames]:
+        """People to draw from: their usable frames.
+
+        Raises:
+            UserError: nobody has two usable frames.
+        """
+        rows = self._usable_rows(self.train_dataparser_outputs.metadata["rows"])
+        subjects = [self._frames(subject, own, own) for subject, own in rows.items() if len(own) > 1]
+        if not subjects:
+            raise UserError(
+                f"{self.config.data} has nobody with two usable frames in its training split. "
+                "See `lca-data inspect` for what is wrong with the frames."
+            )
+        return subjects
+
+    def _eval_subjects(self) -> list[SubjectFrames]:
+        """People to evaluate. Somebody who is trained on is looked at in training frames, others in their own."""
+        train = self._usable_rows(self.train_dataparser_outputs.metadata["rows"])
+        rows = self._usable_rows(self.eval_dataparser_outputs.metadata["rows"])
+        return [self._frames(subject, train.get(subject, own), own) for subject, own in rows.items()]
+
+    def _usable_rows(self, rows: Sequence[tuple[str, int]]) -> dict[str, list[int]]:
+        from lca_method.crops import frame_weights
+
+        usable: dict[str, list[int]] = defaultdict(list)
+        weights: dict[str, torch.Tensor] = {}
+        for subject, row in rows:
+            if subject not in weights:
+                weights[subject] = frame_weights(self.reader.dataset, subject)
+            if float(weights[subject][row]) > 0:
+                usable[subject].append(int(row))
+        return dict(usable)
+
+    def _frames(self, subject: str, references: Sequence[int], targets: Sequence[int]) -> SubjectFrames:
+        from lca_method.crops import frame_scores
+
+        scores = frame_scores(self.reader.dataset, subject)
+        return SubjectFrames(
+            subject, tuple(references), tuple(float(scores[row]) for row in references), tuple(targets)
+        )
+
+    def setup_train(self) -> None:
+        """Nothing: batches are drawn step by step."""
+
+    def setup_eval(self) -> None:
+        """Nothing: what is evaluated is fixed when the data manager is made."""
+
+    def draw_batch(self, step: int) -> SubjectBatch:
+        """The training batch of ``step``, on the CPU, with one leading axis (subjects)."""
+        config = self.config
+        generator = step_generator(config.seed, self.local_rank, step)
+        draws = draw_step(
+            generator, self.train_subjects, config.subjects_per_step, config.references, config.targets_per_step
+        )
+        return stacked([self.reader.batch(draw.subject, draw.references, draw.targets) for draw in draws])
+
+    def next_train(self, step: int) -> tuple[NerfstudioCameras, dict[str, Any]]:
+        """The training batch of ``step``."""
+        self.train_count += 1
+        return self._on_device(self._prefetcher.get(step))
+
+    def next_eval(self, step: int) -> tuple[NerfstudioCameras, dict[str, Any]]:
+        """Some targets of one evaluated person, for the losses; people take turns."""
+        draw = self.eval_draws[self.eval_count % len(self.eval_draws)]
+        self.eval_count += 1
+        return self._on_device(stacked([self._eval_batch(draw, draw.targets[: self.config.targets_per_step])]))
+
+    def next_eval_image(self, step: int) -> tuple[NerfstudioCameras, dict[str, Any]]:
+        """One target to evaluate; targets take turns."""
+        targets = [(draw, row) for draw in self.eval_draws for row in draw.targets]
+        draw, row = targets[self.eval_count % len(targets)]
+        self.eval_count += 1
+        return self._single(draw, row)
+
+    @property
+    def fixed_indices_eval_dataloader(self) -> "EvaluationViews":
+        """Every target to evaluate, person by person."""
+        return EvaluationViews(self)
+
+    def _eval_batch(self, draw: Draw, targets: Sequence[int]) -> SubjectBatch:
+        return self.reader.batch(draw.subject, draw.references, targets)
+
+    def _single(self, draw: Draw, row: int) -> tuple[NerfstudioCameras, dict[str, Any]]:
+        batch = stacked([self._eval_batch(draw, [row])])
+        camera, content = self._on_device(batch)
+        content["image"] = content["subject_batch"].targets.images[0, 0].movedim(0, -1)
+        content["mask"] = content["subject_batch"].targets.masks[0, 0].movedim(0, -1)
+        content["references"], content["row"] = draw.references, row
+        return camera, content
+
+    def _on_device(self, batch: SubjectBatch) -> tuple[NerfstudioCameras, dict[str, Any]]:
+        batch = moved_to(batch, self.device)
+        return nerfstudio_cameras(batch.targets.cameras[:1, 0]), {"subject_batch": batch}
+
+    def get_train_rays_per_batch(self) -> int:
+        """Pixels of a training step."""
+        config = self.config
+        return config.subjects_per_step * config.targets_per_step * config.target_size**2
+
+    def get_eval_rays_per_batch(self) -> int:
+        """Pixels of an evaluation step."""
+        return self.config.targets_per_step * self.config.target_size**2
+
+    def get_datapath(self) -> Path:
+        """The dataset's folder."""
+        return Path(self.train_dataparser_outputs.metadata["dataset_root"])
+
+    def get_param_groups(self) -> dict[str, list[Parameter]]:
+        """None: nothing here is learned."""
+        return {}
+
+
+class EvaluationViews:
+    """Iterates over every target to evaluate as ``(camera, batch)``."""
+
+    def __init__(self, datamanager: LCADataManager) -> None:
+        self._datamanager = datamanager
+
+    def __len__(self) -> int:
+        return sum(len(draw.targets) for draw in self._datamanager.eval_draws)
+
+    def __iter__(self) -> Iterator[tuple[NerfstudioCameras, dict[str, Any]]]:
+        for draw in self._datamanager.eval_draws:
+            for row in draw.targets:
+                yield self._datamanager._single(draw, row)
+
+
+def nerfstudio_cameras(cameras: Cameras) -> NerfstudioCameras:
+    """Our cameras (one batch axis) as nerfstudio's."""
+    return NerfstudioCameras(**to_nerfstudio(cameras))

@@ -1,0 +1,324 @@
+"""LCA as a nerfstudio model: training renders, evaluation, and whatever a viewer or camera path asks for."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from nerfstudio.cameras.cameras import Cameras as NerfstudioCameras
+from nerfstudio.data.scene_box import OrientedBox
+from nerfstudio.models.base_model import Model, ModelConfig
+from torch.nn import Parameter
+
+from lca_method.batch import DrivingSignal, SubjectBatch, moved_to
+from lca_method.checkpoints import differing_fields, from_text_tensor, plain, text_tensor
+from lca_method.evaluation import person_mask, score
+from lca_method.losses import LossConfig
+from lca_method.networks.config import LCAConfig
+from lca_method.showing import ShownAvatar
+from lca_shared.body import get_body_model
+from lca_shared.cameras import Cameras, from_nerfstudio
+from lca_shared.errors import UserError
+from lca_shared.gaussians import Gaussians
+from lca_shared.metrics import masked_psnr
+from lca_shared.perceptual import LPIPS, Backbone, load_lpips
+from lca_shared.tensors import Float, Tensor
+
+if TYPE_CHECKING:
+    from lca_method.feature_cache import FeatureCache
+    from lca_method.networks.subject import SubjectCode
+    from lca_shared.rendering import Rendering
+
+Background = Literal["white", "grey", "black"]
+BACKGROUNDS: dict[Background, float] = {"white": 1.0, "grey": 0.5, "black": 0.0}
+
+
+@dataclass
+class LCAModelConfig(ModelConfig):
+    """Networks, losses and how to render."""
+
+    _target: type = field(default_factory=lambda: LCAModel)
+    """Target class to instantiate."""
+    enable_collider: bool = False
+    """No rays here."""
+    network: LCAConfig = field(default_factory=LCAConfig)
+    """Sizes of the networks."""
+    losses: LossConfig = field(default_factory=LossConfig)
+    """Weights of the losses."""
+    background: Background = "white"
+    """Behind the person, in training, evaluation and the viewer."""
+    rasterizer: Literal["auto", "gsplat", "numba", "torch"] = "auto"
+    """auto: gsplat on CUDA, Numba on the CPU."""
+    model_dir: Path | None = None
+    """Folder of weight files (encoders, LPIPS); LCA_MODEL_DIR and the user's cache come after it."""
+    eval_lpips: bool = True
+    """Measure LPIPS in evaluation; needs its weights."""
+    eval_lpips_backbone: Backbone = "alex"
+    """Network behind the LPIPS that is measured."""
+    feature_cache: Path | None = None
+    """Folder for the frozen image encoder's features of the reference crops; None computes them at each step."""
+
+
+@dataclass(frozen=True)
+class TrainingOutputs:
+    """What a training step renders."""
+
+    canonical: "Rendering"
+    """Canonical attributes, skinned to the target pose; ``[subjects targets ...]``."""
+    posed: "Rendering"
+    """The same with the pose-dependent deltas."""
+    code: "SubjectCode"
+
+
+class LCAModel(Model):
+    """Wraps the networks for nerfstudio.
+
+    ``forward(batch, step)`` renders a training batch. ``get_outputs_for_batch`` renders one evaluation view.
+    ``get_outputs_for_camera`` renders what :meth:`show` was given: whose avatar, driven how.
+    """
+
+    config: LCAModelConfig
+    training_step: int | None
+    """Step of the last training batch; None before the first."""
+
+    def populate_modules(self) -> None:
+        """Make the networks.
+
+        Raises:
+            UserError: weights that are missing, or a size in the config that cannot be.
+        """
+        super().populate_modules()
+        from lca_method.networks import LCA  # not needed by `ns-train --help`
+
+        self.body = get_body_model(self.kwargs.get("metadata", {}).get("body_model", "anny"))
+        self.network = LCA(self.config.network, self.body)
+        self.register_buffer("made_with", text_tensor(self._made_with()))
+        self._stage: Callable[[float | None], ShownAvatar] | None = None
+        self.training_step = None
+        self._perceptual: dict[Backbone, LPIPS] = {}  # in a dictionary: its weights belong to no checkpoint
+        self._kept_code: tuple[tuple, SubjectCode] | None = None
+        self._feature_cache = self._make_feature_cache()
+
+    def show(self, stage: Callable[[float | None], ShownAvatar]) -> None:
+        """From now on show what ``stage`` gives for a time (0..1, None = unknown) of the recording."""
+        self._stage = stage
+
+    def _make_feature_cache(self) -> "FeatureCache | None":
+        if self.config.feature_cache is None:
+            return None
+        from lca_method.feature_cache import FeatureCache
+
+        return FeatureCache(self.config.feature_cache, self.network)
+
+    def _made_with(self) -> dict[str, Any]:
+        body = {
+            "name": self.body.name,
+            "driven_joints": list(self.body.driven_joints),
+            "shapes": list(self.body.shape_names),
+        }
+        return {"network": plain(self.config.network), "body": body}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """Load weights and sampled points.
+
+        Raises:
+            UserError: they were made with another configuration; the message names the fields that differ.
+        """
+        if "made_with" not in state_dict:
+            raise UserError("The checkpoint holds no LCA model. Name one that `ns-train lca-...` wrote.")
+        differing = differing_fields(self._made_with(), from_text_tensor(state_dict["made_with"]))
+        if differing:
+            raise UserError(
+                "The checkpoint was made with another configuration:\n  "
+                + "\n  ".join(differing)
+                + "\nUse the method and flags it was trained with (its config.yml has them), or train anew."
+            )
+        return super().load_state_dict(state_dict, strict=strict, assign=assign)
+
+    def get_param_groups(self) -> dict[str, list[Parameter]]:
+        """``encoder``: all that runs once a person up to the tokens; ``heads``: canonical and pose-dependent heads."""
+        heads = ("canonical_head.", "pose_head.", "driving_vector.")
+        groups: dict[str, list[Parameter]] = {"encoder": [], "heads": []}
+        for name, parameter in self.network.named_parameters():
+            if parameter.requires_grad:
+                groups["heads" if name.startswith(heads) else "encoder"].append(parameter)
+        return groups
+
+    @property
+    def background_color(self) -> Float[Tensor, "3"]:
+        """sRGB behind the person."""
+        return torch.full((3,), BACKGROUNDS[self.config.background], device=self.device)
+
+    def forward(self, batch: SubjectBatch, step: int | None = None) -> TrainingOutputs:  # type: ignore[override]
+        """Render a batch twice: canonical attributes skinned to the target poses, and with the deltas.
+
+        Args:
+            batch: leading axis: subjects.
+            step: training step; None = not in training.
+        """
+        code = self._encode(batch, step)
+        canonical, posed = self.network.drive(code, batch.targets.driving)
+        return TrainingOutputs(
+            self._render(canonical, batch.targets.cameras), self._render(posed, batch.targets.cameras), code
+        )
+
+    get_outputs = forward  # type: ignore[assignment]
+
+    def get_loss_dict(  # type: ignore[override]
+        self, outputs: TrainingOutputs, batch: dict[str, Any], metrics_dict: dict[str, Any] | None = None
+    ) -> dict[str, Tensor]:
+        """The weighted losses by name."""
+        from lca_method.losses import total
+
+        config, step = self.config.losses, self.training_step or 0
+        return total(
+            config,
+            self.lpips(config.lpips_backbone) if config.lpips_weight(step) > 0 else None,
+            outputs.canonical,
+            outputs.posed,
+            batch["subject_batch"].targets,
+            self.background_color,
+            outputs.code,
+            step,
+        )
+
+    def get_metrics_dict(self, outputs: TrainingOutputs, batch: dict[str, Any]) -> dict[str, Tensor]:
+        """Masked PSNR (dB) of both renders, mean over the batch."""
+        targets = batch["subject_batch"].targets
+        mask = targets.masks if targets.valid is None else targets.masks * targets.valid
+        renders = {"psnr": outputs.posed, "psnr_canonical": outputs.canonical}
+        with torch.no_grad():
+            return {n: masked_psnr(r.colors, targets.images, mask).nanmean() for n, r in renders.items()}
+
+    def get_outputs_for_batch(self, batch: SubjectBatch) -> dict[str, Tensor]:
+        """Outputs (see :meth:`get_outputs_for_camera`) of a batch's first subject and target."""
+        avatar = ShownAvatar((), batch.references, batch.shape, batch.targets.driving)
+        with torch.no_grad():
+            return self._outputs(self._encode(batch, None), avatar.driving, batch.targets.cameras[0, 0])
+
+    def get_outputs_for_camera(  # type: ignore[override]
+        self, camera: NerfstudioCameras, obb_box: OrientedBox | None = None
+    ) -> dict[str, Tensor]:
+        """What :meth:`show` was given, seen by one camera.
+
+        Returns:
+            ``rgb`` [height, width, 3] posed, with the deltas; ``canonical`` [height, width, 3] without them;
+            ``depth`` [height, width, 1] metres along the viewing ray (the farthest where there is nobody);
+            ``accumulation`` [height, width, 1].
+
+        Raises:
+            RuntimeError: no pipeline has said what to show.
+        """
+        if self._stage is None:
+            raise RuntimeError("there is nobody to show: call LCAModel.show first")
+        with _untraced(), torch.no_grad():
+            time = None if camera.times is None else float(camera.times.flatten()[0])
+            shown = moved_to(self._stage(time), self.device)
+            code = self._kept_encoding(shown)
+            return self._outputs(code, shown.driving, _single_camera(camera).to(self.device), obb_box)
+
+    def get_image_metrics_and_images(
+        self, outputs: dict[str, Tensor], batch: dict[str, Any]
+    ) -> tuple[dict[str, float], dict[str, Tensor]]:
+        """Masked PSNR, L1 and LPIPS of the posed render and masked PSNR of the canonical one; pictures [h, w, 3 or 1]."""
+        targets = batch["subject_batch"].targets
+        truth, mask = targets.images[0, 0], person_mask(batch["subject_batch"])
+        posed, canonical = outputs["rgb"].movedim(-1, 0), outputs["canonical"].movedim(-1, 0)
+        lpips = self.lpips(self.config.eval_lpips_backbone) if self.config.eval_lpips else None
+        metrics = score(posed, truth, mask, lpips)
+        metrics["psnr_canonical"] = float(masked_psnr(canonical, truth, mask))
+        shown_truth = (truth * mask + self.background_color[:, None, None] * (1 - mask)).movedim(0, -1)
+        images = {
+            "img": torch.cat([shown_truth, outputs["canonical"], outputs["rgb"]], dim=1),
+            "accumulation": outputs["accumulation"],
+            "depth": outputs["depth"] / outputs["depth"].max().clamp(min=1e-6),
+        }
+        return {name: value for name, value in metrics.items() if value is not None}, images
+
+    def _encode(self, batch: SubjectBatch | ShownAvatar, step: int | None) -> "SubjectCode":
+        cached = self._feature_cache
+        features = None if cached is None else cached.features(batch.references)
+        return self.network.encode(batch.references, batch.shape, features=features, step=step)
+
+    def _kept_encoding(self, shown: ShownAvatar) -> "SubjectCode":
+        """The code of the avatar shown, made again when other frames are chosen or training went on."""
+        key = (shown.key, self.training_step)
+        if self._kept_code is None or self._kept_code[0] != key:
+            self._kept_code = (key, self._encode(shown, None))
+        return self._kept_code[1]
+
+    def _render(self, gaussians: Gaussians, cameras: Cameras) -> "Rendering":
+        from lca_shared.rendering import rasterize
+
+        with torch.autocast(self.device.type, enabled=False):
+            return rasterize(gaussians, cameras, background=self.background_color, backend=self.config.rasterizer)
+
+    def _outputs(
+        self, code: "SubjectCode", driving: DrivingSignal, camera: Cameras, obb_box: OrientedBox | None = None
+    ) -> dict[str, Tensor]:
+        canonical, posed = (gaussians[0, 0] for gaussians in self.network.drive(code, driving))
+        if obb_box is not None:
+            canonical, posed = (_only_inside(gaussians, obb_box) for gaussians in (canonical, posed))
+        render = self._render(posed, camera)
+        alpha = render.alpha.movedim(0, -1)
+        depth = render.depth.movedim(0, -1) * _ray_lengths(camera)[..., None]
+        farthest = depth[alpha > 0.5].max() if bool((alpha > 0.5).any()) else depth.new_tensor(0.0)
+        return {
+            "rgb": render.colors.movedim(0, -1).clamp(0, 1),
+            "canonical": self._render(canonical, camera).colors.movedim(0, -1).clamp(0, 1),
+            "depth": torch.where(alpha > 0.5, depth, farthest),
+            "accumulation": alpha,
+        }
+
+    def lpips(self, backbone: Backbone) -> LPIPS:
+        """LPIPS, loaded when first asked for.
+
+        Raises:
+            MissingWeightsError: its weights are nowhere.
+        """
+        if backbone not in self._perceptual:
+            self._perceptual[backbone] = load_lpips(backbone, self.config.model_dir).to(self.device)
+        return self._perceptual[backbone]
+
+
+def _single_camera(camera: NerfstudioCameras) -> Cameras:
+    """A nerfstudio camera batch of one as ours, without batch axes."""
+    flat = camera.flatten() if len(camera.shape) else camera.reshape((1,))
+    return from_nerfstudio(
+        flat.camera_to_worlds[0],
+        flat.fx[0, 0],
+        flat.fy[0, 0],
+        flat.cx[0, 0],
+        flat.cy[0, 0],
+        int(flat.width[0, 0]),
+        int(flat.height[0, 0]),
+    )
+
+
+def _ray_lengths(camera: Cameras) -> Float[Tensor, "h w"]:
+    """Length of each pixel's viewing ray up to unit depth."""
+    device = camera.intrinsics.device
+    x = (torch.arange(camera.width, device=device) + 0.5 - camera.intrinsics[0, 2]) / camera.intrinsics[0, 0]
+    y = (torch.arange(camera.height, device=device) + 0.5 - camera.intrinsics[1, 2]) / camera.intrinsics[1, 1]
+    return (1 + x.square()[None, :] + y.square()[:, None]).sqrt()
+
+
+def _only_inside(gaussians: Gaussians, box: OrientedBox) -> Gaussians:
+    return gaussians.select(box.within(gaussians.means))
+
+
+@contextmanager
+def _untraced() -> Iterator[None]:
+    """Switch off the tracing with which nerfstudio's viewer interrupts slow renders at any line of Python.
+
+    A render here is one step, and the tracing would slow it down and break into the just-in-time compiler.
+    """
+    trace = sys.gettrace()
+    sys.settrace(None)
+    try:
+        yield
+    finally:
+        sys.settrace(trace)

@@ -1,0 +1,190 @@
+"""Data manager and model together; also on several processes without CUDA."""
+
+import csv
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import torch
+import torch.distributed as dist
+from nerfstudio.models.base_model import Model
+from nerfstudio.pipelines.base_pipeline import Pipeline, VanillaPipeline, VanillaPipelineConfig
+from rich.progress import track
+from torch.nn.parallel import DistributedDataParallel
+from torchvision.utils import save_image
+
+from lca_method.lca_datamanager import EvaluationViews, LCADataManager, LCADataManagerConfig
+from lca_method.lca_model import LCAModel, LCAModelConfig
+from lca_method.lca_trainer import user_errors_end_the_command
+from lca_method.lca_viewer import AvatarPanel
+from lca_shared.body.model import BodyModel
+from lca_shared.errors import UserError
+from lca_shared.storage import atomic_path
+
+
+@dataclass
+class LCAPipelineConfig(VanillaPipelineConfig):
+    """Data manager and model."""
+
+    _target: type = field(default_factory=lambda: LCAPipeline)
+    """Target class to instantiate."""
+    datamanager: LCADataManagerConfig = field(default_factory=LCADataManagerConfig)  # type: ignore[assignment]
+    """What steps and evaluation see."""
+    model: LCAModelConfig = field(default_factory=LCAModelConfig)  # type: ignore[assignment]
+    """Networks and losses."""
+
+
+class LCAPipeline(VanillaPipeline):
+    """nerfstudio's pipeline, with these differences.
+
+    - It also wraps a model for several processes on CPUs (``gloo``).
+    - Training randomness depends on the step alone, so that a resumed run continues as if it had not stopped.
+    - Evaluation renders a batch's own subject; per-image figures are written beside the pictures.
+    - ``avatar`` holds the viewer's controls.
+    """
+
+    config: LCAPipelineConfig
+    datamanager: LCADataManager
+
+    def __init__(
+        self,
+        config: LCAPipelineConfig,
+        device: torch.device | str,
+        test_mode: Literal["test", "val", "inference"] = "val",
+        world_size: int = 1,
+        local_rank: int = 0,
+        grad_scaler: Any = None,
+    ) -> None:
+        Pipeline.__init__(self)
+        self.config, self.test_mode = config, test_mode
+        self.world_size, self.local_rank = world_size, local_rank
+        with user_errors_end_the_command():
+            self.datamanager = config.datamanager.setup(
+                device=device, test_mode=test_mode, world_size=world_size, local_rank=local_rank
+            )
+            dataset = self.datamanager.train_dataset
+            self._model = config.model.setup(
+                scene_box=dataset.scene_box,
+                num_train_data=len(dataset),
+                metadata={"body_model": self.datamanager.reader.dataset.info.body_model},
+                device=device,
+                grad_scaler=grad_scaler,
+            )
+            self._check_body()
+        self.lca.to(device)
+        self.avatar = self._make_panel()
+        self.lca.show(self.avatar.shown)
+        if world_size > 1:
+            devices = [local_rank] if torch.device(device).type == "cuda" else None
+            wrapped = DistributedDataParallel(self._model, device_ids=devices, find_unused_parameters=True)
+            self._model = cast(Model, wrapped)
+            dist.barrier()
+
+    @property
+    def lca(self) -> LCAModel:
+        """The model, unwrapped."""
+        return cast(LCAModel, self.model)
+
+    def _check_body(self) -> None:
+        info, body = self.datamanager.reader.dataset.info, self.lca.body
+        for name in ("driven_joints", "shape_names", "expression_names"):
+            if tuple(getattr(info, name)) != tuple(getattr(body, name)):
+                raise UserError(
+                    f"{self.datamanager.get_datapath() / 'dataset.json'} names other {name} than this release's body "
+                    f"model {body.name!r}. Make the dataset again with this release."
+                )
+
+    def _make_panel(self) -> AvatarPanel:
+        manager = self.datamanager
+        people = {frames.subject: frames for frames in [*manager.train_subjects, *manager.eval_subjects]}
+        first = manager.eval_subjects[0].subject if manager.eval_subjects else manager.train_subjects[0].subject
+        body = cast(BodyModel, self.lca.body)
+        return AvatarPanel(manager.reader, people, body, manager.config.eval_references, first)
+
+    def get_train_loss_dict(self, step: int) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+        """Outputs, weighted losses and metrics of a training step."""
+        torch.manual_seed(hash((self.datamanager.config.seed, self.local_rank, step)))
+        _, batch = self.datamanager.next_train(step)
+        self.lca.training_step = step
+        outputs = self._model(batch["subject_batch"], step)
+        losses = self.lca.get_loss_dict(outputs, batch)
+        return outputs, losses, self.lca.get_metrics_dict(outputs, batch)
+
+    @torch.no_grad()
+    def get_eval_loss_dict(self, step: int) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+        """The same for some targets of an evaluated person."""
+        self.eval()
+        _, batch = self.datamanager.next_eval(step)
+        outputs = self.lca(batch["subject_batch"], step)
+        losses = self.lca.get_loss_dict(outputs, batch)
+        metrics = self.lca.get_metrics_dict(outputs, batch)
+        self.train()
+        return outputs, losses, metrics
+
+    def get_eval_image_metrics_and_images(self, step: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Metrics and pictures of one evaluated view."""
+        self.eval()
+        camera, batch = self.datamanager.next_eval_image(step)
+        outputs = self.lca.get_outputs_for_batch(batch["subject_batch"])
+        metrics, images = self.lca.get_image_metrics_and_images(outputs, batch)
+        metrics["num_rays"] = int(camera.height.flatten()[0] * camera.width.flatten()[0])
+        self.train()
+        return metrics, images
+
+    def get_average_image_metrics(
+        self,
+        data_loader: EvaluationViews,
+        image_prefix: str,
+        step: int | None = None,
+        output_path: Path | None = None,
+        get_std: bool = False,
+    ) -> dict[str, float]:
+        """Means over all views; with ``output_path`` also pictures and ``per_image.csv``.
+
+        Raises:
+            UserError: there is no view to evaluate.
+        """
+        with user_errors_end_the_command():
+            if not len(data_loader):
+                raise UserError(f"{self.datamanager.get_datapath()} has no frames to evaluate in this split.")
+        self.eval()
+        rows: list[dict[str, Any]] = []
+        for _, batch in track(data_loader, "Evaluating", total=len(data_loader), transient=True):
+            start = time.perf_counter()
+            outputs = self.lca.get_outputs_for_batch(batch["subject_batch"])
+            seconds = time.perf_counter() - start
+            metrics, images = self.lca.get_image_metrics_and_images(outputs, batch)
+            subject = batch["subject_batch"].ids[0]
+            rows.append({"subject": subject, "row": batch["row"], **metrics, "seconds": seconds})
+            if output_path is not None:
+                output_path.mkdir(parents=True, exist_ok=True)
+                for name, image in images.items():
+                    path = output_path / f"{image_prefix}_{name}_{subject}_{batch['row']:05d}.png"
+                    save_image(image.movedim(-1, 0).cpu(), path)
+        if output_path is not None:
+            _write_table(rows, output_path / "per_image.csv")
+        self.train()
+        averages: dict[str, float] = {"images": float(len(rows))}
+        for name in [name for name in rows[0] if name not in ("subject", "row")]:
+            values = torch.tensor([row[name] for row in rows], dtype=torch.float64)
+            averages[name] = float(values.mean())
+            if get_std:
+                averages[f"{name}_std"] = float(values.std()) if len(rows) > 1 else 0.0
+        return averages
+
+    def load_pipeline(self, loaded_state: dict[str, Any], step: int) -> None:
+        """Load a checkpoint's pipeline state.
+
+        Raises:
+            UserError: it was made with another configuration.
+        """
+        with user_errors_end_the_command():
+            super().load_pipeline(loaded_state, step)
+
+
+def _write_table(rows: list[dict[str, Any]], path: Path) -> None:
+    with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)

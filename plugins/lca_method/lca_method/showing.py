@@ -1,0 +1,19 @@
+"""What a viewer or a camera-path renderer shows: whose avatar, made from which frames, and how it is driven."""
+
+from dataclasses import dataclass
+
+from lca_method.batch import DrivingSignal, ReferenceViews
+from lca_shared.tensors import Float, Tensor
+
+
+@dataclass(frozen=True)
+class ShownAvatar:
+    """One avatar and one driving signal; the leading axis is one subject."""
+
+    key: tuple
+    """Equal for equal references: an avatar is made once for a key."""
+    references: ReferenceViews
+    """``[1 views ...]``"""
+    shape: Float[Tensor, "1 coefficients"]
+    driving: DrivingSignal
+    """``[1 1 ...]``: one frame."""
