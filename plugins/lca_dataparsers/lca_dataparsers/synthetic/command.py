@@ -1,0 +1,136 @@
+"""``lca-data synth``: a dataset of synthetic people with exact truth."""
+
+import hashlib
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from tqdm import tqdm
+
+from lca_shared.errors import UserError
+
+
+@dataclass(frozen=True)
+class SynthConfig:
+    """Make a dataset of synthetic people: ray-cast, with exact cameras, poses, expressions, gaze and masks."""
+
+    output_dir: Path
+    """The dataset's folder. Subjects made with the same settings are kept: a killed run goes on where it stopped."""
+    kind: Literal["wild", "studio"] = "wild"
+    """wild: one moving camera, rooms and streets, partial views. studio: a ring of calibrated cameras, plain."""
+    subjects: int = 10
+    """How many people."""
+    frames: int = 12
+    """Moments per person; a studio gives frames x cameras pictures."""
+    cameras: int = 8
+    """Cameras of a studio."""
+    size: int = 256
+    """Side of the square pictures, pixels."""
+    fps: float = 4.0
+    """Moments per second."""
+    partial: float = 0.2
+    """Share of a wild clip framed closer than the whole body, 0 to 1."""
+    seed: int = 0
+    """The same settings and seed give the same bytes."""
+    test_subjects: int = 0
+    """How many of the people (the last ones) are in the test split."""
+    workers: int = 0
+    """Processes; 0 = one per core."""
+    image_format: Literal["jpg", "png"] = "jpg"
+    """jpg of quality 95, or lossless png."""
+
+
+def run(config: SynthConfig) -> None:
+    """Make the dataset.
+
+    Raises:
+        UserError: a setting makes no sense, or the folder cannot be used.
+    """
+    _check(config)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread per process, also in those started below
+    from lca_dataparsers.dataset.reader import AvatarDataset
+    from lca_dataparsers.synthetic.writing import open_writer
+
+    writer = open_writer(config)
+    writer.remove_leftovers()
+    existing = AvatarDataset.open(config.output_dir).subjects
+    todo = []
+    for index in range(config.subjects):
+        subject = existing.get(f"person_{index:04d}")
+        if subject is None or subject.info.report.get("settings") != fingerprint(config, index):
+            todo.append(index)
+    kept = config.subjects - len(todo)
+    with tqdm(total=config.subjects, initial=kept, unit="person", desc="synth", disable=None) as progress:
+        for _ in _made(config, todo):
+            progress.update()
+    views = config.cameras if config.kind == "studio" else 1
+    print(
+        f"Wrote {len(todo)} subjects ({kept} were there already) of {config.frames * views} images to "
+        f"{config.output_dir}. Next: lca-data inspect {config.output_dir}"
+    )
+
+
+def split_of(config: SynthConfig, index: int) -> str:
+    """``test`` for the last ``test_subjects`` people, else ``train``."""
+    return "test" if index >= config.subjects - config.test_subjects else "train"
+
+
+def fingerprint(config: SynthConfig, index: int) -> str:
+    """A short hash of everything a subject's files depend on."""
+    from lca_dataparsers import __version__
+
+    settings = asdict(config)
+    for name in ("output_dir", "subjects", "workers", "test_subjects"):
+        settings.pop(name)
+    settings |= {"split": split_of(config, index), "version": __version__}
+    return hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()[:16]
+
+
+def _made(config: SynthConfig, todo: list[int]) -> Iterator[int]:
+    from lca_dataparsers.synthetic.writing import write_subject
+
+    workers = min(config.workers or os.cpu_count() or 1, len(todo))
+    if workers <= 1:
+        with _one_thread():
+            for index in todo:
+                write_subject(config, index)
+                yield index
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        futures = {pool.submit(write_subject, config, index): index for index in todo}
+        try:
+            for future in as_completed(futures):
+                future.result()
+                yield futures[future]
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums depend on the number of threads; one makes pictures repeatable."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _check(config: SynthConfig) -> None:
+    for name, low in (("subjects", 1), ("frames", 1), ("cameras", 1), ("size", 32), ("workers", 0)):
+        if getattr(config, name) < low:
+            raise UserError(f"--{name.replace('_', '-')} must be at least {low}, not {getattr(config, name)}.")
+    if not 0 <= config.test_subjects <= config.subjects:
+        raise UserError(f"--test-subjects must lie between 0 and --subjects ({config.subjects}).")
+    if not config.fps > 0 or not 0 <= config.partial <= 1:
+        raise UserError("--fps must be positive and --partial between 0 and 1.")

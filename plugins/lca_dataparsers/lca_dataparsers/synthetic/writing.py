@@ -1,0 +1,40 @@
+"""Writing synthetic subjects into a dataset; imported by the processes that render."""
+
+import torch
+
+from lca_dataparsers.dataset.schema import DatasetInfo
+from lca_dataparsers.dataset.writer import DatasetWriter
+from lca_dataparsers.synthetic.body_fields import body_fields
+from lca_dataparsers.synthetic.command import SynthConfig, fingerprint, split_of
+from lca_dataparsers.synthetic.subject import CaptureSpec, subject_frames, subject_info
+
+
+def open_writer(config: SynthConfig) -> DatasetWriter:
+    """The dataset's writer (``dataset.json`` is written if absent)."""
+    body = body_fields().body
+    info = DatasetInfo(
+        kind=config.kind,
+        body_model=body.name,
+        driven_joints=body.driven_joints,
+        shape_names=body.shape_names,
+        expression_names=body.expression_names,
+        source="lca-data synth",
+        licence="CC0-1.0",
+    )
+    return DatasetWriter(config.output_dir, info, image_format=config.image_format)
+
+
+def write_subject(config: SynthConfig, index: int) -> None:
+    """Render and write subject ``index``, replacing an older one."""
+    torch.set_num_threads(1)
+    spec = CaptureSpec(
+        config.kind,
+        config.frames,
+        config.cameras if config.kind == "studio" else 1,
+        config.size,
+        config.fps,
+        config.partial,
+        config.seed,
+    )
+    info, person = subject_info(spec, index, split_of(config, index), fingerprint(config, index))
+    open_writer(config).write_subject(info, subject_frames(spec, index, person), overwrite=True)
