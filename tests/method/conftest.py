@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
+from small_people import write_people
 
 from lca_method.batch import DrivingSignal, ReferenceViews
 from lca_method.networks import LCA, LCAConfig, tiny_config
@@ -67,3 +69,16 @@ def random_references() -> Callable[..., ReferenceViews]:
 def random_driving(body: CompactBody) -> Callable[..., DrivingSignal]:
     """``random_driving(batch, seed=0)``."""
     return partial(_driving, body)
+
+
+@pytest.fixture(scope="session")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three people to train on, one held out for validation, one for testing; six frames each."""
+    splits = {"anna": "train", "bela": "train", "cleo": "train", "dora": "val", "emil": "test"}
+    return write_people(tmp_path_factory.mktemp("people") / "people", splits)
+
+
+@pytest.fixture(scope="session")
+def one_person(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One person alone, twelve frames."""
+    return write_people(tmp_path_factory.mktemp("one") / "one", {"anna": "train"}, frames=12)
