@@ -4,13 +4,28 @@ The gradients of every (Gaussian, tile) pair land in a row of their own and are 
 races, and the same bits on every run.
 """
 
+import inspect
 import math
+from collections.abc import Callable
 
+import numba
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 
-@njit(cache=True)
+def kernel(parallel: bool = False) -> Callable[[Callable], Callable]:
+    """``numba.njit`` with a cache on disk, also under the import hook that checks annotations.
+
+    The hook wraps every function of the package, and Numba cannot compile the wrapper.
+    """
+
+    def compiled(function: Callable) -> Callable:
+        return numba.njit(inspect.unwrap(function), parallel=parallel, cache=True)
+
+    return compiled
+
+
+@kernel()
 def bin_into_tiles(rectangles, tile, columns, rows):
     """Counting sort of Gaussians (nearest first) into tiles.
 
@@ -34,7 +49,7 @@ def bin_into_tiles(rectangles, tile, columns, rows):
     return starts, members
 
 
-@njit(parallel=True, cache=True)
+@kernel(parallel=True)
 def forward(
     means,
     conics,
@@ -101,7 +116,7 @@ def forward(
     return image, transmittance, last
 
 
-@njit(parallel=True, cache=True)
+@kernel(parallel=True)
 def backward(
     means, conics, channels, opacities, rectangles, starts, members, width, height, tile, columns, max_alpha, min_alpha,
     transmittance, last, grad_image, grad_alpha
@@ -161,7 +176,7 @@ def backward(
     return gradients
 
 
-@njit(cache=True)
+@kernel()
 def sum_over_tiles(gradients, members, count):
     """Rows of (Gaussian, tile) pairs summed per Gaussian, in order."""
     total = np.zeros((count, gradients.shape[1]), gradients.dtype)

@@ -1,6 +1,6 @@
 """One function that renders Gaussians, whatever the machine."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import torch
@@ -84,13 +84,13 @@ def _flat_gaussians(gaussians: Gaussians, batch: torch.Size) -> list[Gaussians]:
     """The elements of the broadcast batch, in order, without copying."""
     if not batch:
         return [gaussians]
-    index = torch.arange(gaussians.batch_shape.numel()).reshape(gaussians.batch_shape).expand(batch).flatten()
+    count = gaussians.batch_shape.numel()
+    index = torch.arange(count).reshape(gaussians.batch_shape).expand(batch).flatten()
     flat = Gaussians(
-        means=gaussians.means.reshape(-1, gaussians.count, 3),
-        quaternions=gaussians.quaternions.reshape(-1, gaussians.count, 4),
-        scales=gaussians.scales.reshape(-1, gaussians.count, 3),
-        opacities=gaussians.opacities.reshape(-1, gaussians.count),
-        colors=gaussians.colors.reshape(-1, gaussians.count, gaussians.colors.shape[-1]),
+        **{
+            f.name: (value := getattr(gaussians, f.name)).reshape(count, *value.shape[len(gaussians.batch_shape) :])
+            for f in fields(gaussians)
+        }
     )
     return [flat[i] for i in index.tolist()]
 
