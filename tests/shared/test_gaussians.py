@@ -1,9 +1,4 @@
-import sys
-from pathlib import Path
-
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
 from figures import capsule_figure
 
 

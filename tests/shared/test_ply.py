@@ -1,11 +1,8 @@
-import sys
 from pathlib import Path
 
 import plyfile
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
 from figures import capsule_figure, ring
 
 from lca_shared.errors import UserError

@@ -1,12 +1,8 @@
-import sys
 from dataclasses import fields, replace
-from pathlib import Path
 
+import gsplat_oracle
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
-import gsplat_oracle
 from figures import capsule_figure, ring
 
 from lca_shared.cameras import Cameras, pinhole_intrinsics
@@ -104,7 +100,7 @@ def test_conventions_differ_where_gsplat_changed() -> None:
         assert alpha <= convention.max_alpha
     opaque = replace(opaque, scales=opaque.scales * 40)
     alphas = [rasterize(opaque, cameras, backend="torch", convention=c).alpha.max().item() for c in CONVENTIONS]
-    assert alphas == pytest.approx([0.999, 0.999, 0.99], abs=1e-12)
+    assert alphas == pytest.approx([0.999, 0.999, 0.99], abs=1e-9)
 
 
 def test_convention_of_releases() -> None:
