@@ -82,7 +82,7 @@ class LCAModel(Model):
 
     config: LCAModelConfig
     training_step: int | None
-    """Step of the last training batch; None before the first."""
+    """Step of the last training batch, or of the checkpoint loaded; None before the first."""
 
     def populate_modules(self) -> None:
         """Make the networks.
@@ -137,6 +137,10 @@ class LCAModel(Model):
                 + "\nUse the method and flags it was trained with (its config.yml has them), or train anew."
             )
         return super().load_state_dict(state_dict, strict=strict, assign=assign)
+
+    def update_to_step(self, step: int) -> None:
+        """A checkpoint of ``step`` is being loaded: bounds that grow in training are where they were."""
+        self.training_step = step
 
     def get_param_groups(self) -> dict[str, list[Parameter]]:
         """``encoder``: all that runs once a person up to the tokens; ``heads``: canonical and pose-dependent heads."""
@@ -197,7 +201,7 @@ class LCAModel(Model):
         """Outputs (see :meth:`get_outputs_for_camera`) of a batch's first subject and target."""
         avatar = ShownAvatar((), batch.references, batch.shape, batch.targets.driving)
         with torch.no_grad():
-            return self._outputs(self._encode(batch, None), avatar.driving, batch.targets.cameras[0, 0])
+            return self._outputs(self._encode(batch, self.training_step), avatar.driving, batch.targets.cameras[0, 0])
 
     def get_outputs_for_camera(  # type: ignore[override]
         self, camera: NerfstudioCameras, obb_box: OrientedBox | None = None
@@ -223,7 +227,7 @@ class LCAModel(Model):
     def get_image_metrics_and_images(
         self, outputs: dict[str, Tensor], batch: dict[str, Any]
     ) -> tuple[dict[str, float], dict[str, Tensor]]:
-        """Masked PSNR, L1 and LPIPS of the posed render and masked PSNR of the canonical one; pictures [h, w, 3 or 1]."""
+        """Masked PSNR, L1, LPIPS of the posed render, masked PSNR of the canonical one; pictures [h, w, 3 or 1]."""
         targets = batch["subject_batch"].targets
         truth, mask = targets.images[0, 0], person_mask(batch["subject_batch"])
         posed, canonical = outputs["rgb"].movedim(-1, 0), outputs["canonical"].movedim(-1, 0)
@@ -247,7 +251,7 @@ class LCAModel(Model):
         """The code of the avatar shown, made again when other frames are chosen or training went on."""
         key = (shown.key, self.training_step)
         if self._kept_code is None or self._kept_code[0] != key:
-            self._kept_code = (key, self._encode(shown, None))
+            self._kept_code = (key, self._encode(shown, self.training_step))
         return self._kept_code[1]
 
     def _render(self, gaussians: Gaussians, cameras: Cameras) -> "Rendering":

@@ -126,7 +126,7 @@ class AvatarPanel(nn.Module):
         return slider_driving(self._body, values, root.root_rotation[0], root.root_translation[0])
 
     def start_camera(self) -> tuple[Float[Tensor, "3"], Float[Tensor, "3"]]:
-        """Where to look from and at, metres: the recorded frame's camera, moved back to see the whole body."""
+        """Where to look from and at, metres: from the recorded frame's camera's side at the body's root."""
         subject, row = self.frame(0.0)
         frames = self._reader.dataset.subjects[subject].frames
         root = frames.poses([row]).root_translation[0] + self._body.template_joints[0].cpu()
@@ -135,12 +135,12 @@ class AvatarPanel(nn.Module):
         if float((eye - root).norm()) < 1e-3:
             eye = root + torch.tensor([0.0, -1.0, 0.0])
         away = torch.nn.functional.normalize(eye - root, dim=0)
-        return root + away * max(START_DISTANCE, float((eye - root).norm())), root
+        return root + away * START_DISTANCE, root
 
 
 OWN = "(own)"
-START_DISTANCE = 2.6
-"""Metres from which a grown person is in view."""
+START_DISTANCE = 2.0
+"""Metres from which a grown person is in view; nearer than most cameras, whose symbols would be in the way."""
 
 
 class StartPose(ViewerControl):
