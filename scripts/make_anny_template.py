@@ -31,6 +31,10 @@ class TemplateConfig:
     output: Path = TEMPLATE_PATH
     adults: int = 2000
     """Random adults that the shape basis is made from."""
+    faces: int = 1000
+    """Random faces that the face basis is made from."""
+    face_components: int = 12
+    """Face components kept."""
     components: int = 20
     """Shape components kept."""
     seed: int = 0
@@ -56,14 +60,38 @@ def extreme_adults(model: anny.Anny, count: int, seed: int) -> dict[str, torch.T
     return values
 
 
-def rest_bodies(model: anny.Anny, phenotypes: dict[str, torch.Tensor]) -> np.ndarray:
+FACE_CHANGES = ("cheek", "chin", "eye", "forehead", "mouth", "nose", "head-fat", "head-back")
+"""Local changes that make the faces. Ears are left out: their many vertices would fill the first components."""
+LEFT_OUT = ("chin-jaw-drop-incr", "mouth-laugh-lines-out", "forehead-nubian-incr")
+"""They fold the skin or move the whole skull."""
+FACE_SPREAD = 0.25
+"""Standard deviation of Anny's local changes of the face; 1 is the strongest that its makers drew."""
+
+
+def random_faces(model: anny.Anny, count: int, seed: int) -> dict[str, torch.Tensor]:
+    """Local changes of ``count`` random faces, the same left and right."""
+    generator = torch.Generator().manual_seed(seed)
+    values = {}
+    for label in model.local_change_labels:
+        name = label.removeprefix("l-").removeprefix("r-")
+        sideways = name.endswith("trans-out") and name == label  # moves the whole part to one side
+        if name.startswith(FACE_CHANGES) and not sideways and name not in LEFT_OUT:
+            drawn = FACE_SPREAD * torch.randn(count, generator=generator, dtype=torch.float64)
+            values[label] = values["l-" + name] if label.startswith("r-") else drawn.clamp(-1.0, 1.0)
+    return values
+
+
+def rest_bodies(
+    model: anny.Anny, phenotypes: dict[str, torch.Tensor], changes: dict[str, torch.Tensor] | None = None
+) -> np.ndarray:
     """[adults, vertices + joints, 3] rest vertices and joints, metres."""
     count, chunks = len(next(iter(phenotypes.values()))), []
     for start in range(0, count, 50):
         part = {name: value[start : start + 50] for name, value in phenotypes.items()}
+        local = {name: value[start : start + 50] for name, value in changes.items()} if changes else None
         pose = torch.eye(4, dtype=torch.float64).expand(len(part["age"]), model.bone_count, 4, 4)
         with torch.no_grad():
-            out = model(pose_parameters=pose, phenotype_kwargs=part)
+            out = model(pose_parameters=pose, phenotype_kwargs=part, local_changes_kwargs=local)
         chunks.append(torch.cat([out["rest_vertices"], out["rest_bone_heads"]], dim=1).float().numpy())
     return np.concatenate(chunks)
 
@@ -90,6 +118,23 @@ def shape_basis(
                 f"{np.quantile(error[:, :vertices], 0.99):6.2f} | {error[:, vertices:].mean():14.2f} | {rms:.2f}"
             )
     return mean.reshape(-1, 3), basis[:components].reshape(components, -1, 3)
+
+
+def face_basis(config: TemplateConfig) -> np.ndarray:
+    """Components [k, points, 3] of faces of one adult, one unit = one standard deviation; prints what is kept.
+
+    The phenotypes change the build and leave everybody nearly the same face.
+    """
+    model = anny.Anny(local_changes="all", facial_actions="none", rig="makehuman", skinning_method="lbs")
+    middle = {name: torch.full((config.faces,), 0.5, dtype=torch.float64) for name in model.phenotype_labels}
+    middle["age"] += 0.2
+    flat = rest_bodies(model, middle, random_faces(model, config.faces, config.seed)).reshape(config.faces, -1)
+    _, singular, right = np.linalg.svd(flat - flat.mean(axis=0), full_matrices=False)
+    kept = config.face_components
+    print(f"face components: {kept} keep {(singular[:kept] ** 2).sum() / (singular**2).sum():.2f} of the variance")
+    basis = right[:kept] * (singular[:kept, None] / np.sqrt(config.faces))
+    print("largest movement of each, mm:", (1e3 * np.abs(basis).max(axis=1)).round(1).tolist())
+    return basis.reshape(kept, -1, 3)
 
 
 def descendants(model: anny.Anny, joint: str) -> list[int]:
@@ -162,19 +207,29 @@ def main(config: TemplateConfig) -> None:
     mean, basis = shape_basis(bodies, tests, vertices, config.components)
     weights = model.dense_vertex_bone_weights.float().numpy()
     axes = head_axes(model, mean, weights)
-    basis = np.concatenate([basis, np.stack(list(axes.values()))])
+    basis = np.concatenate([basis, face_basis(config), np.stack(list(axes.values()))])
 
     actions = [i for i, label in enumerate(model.blendshape_labels) if label.startswith("facial_action:")]
+    expression_names = tuple(model.blendshape_labels[i].split(":")[1] for i in actions)
+    segment_names, face_segments = segments(model)
     expression = model.blendshapes[actions].float()
+    # Gaze turns the eyeballs; Anny's eyeLook* would turn them again. They keep what they do to the lids.
+    eyes = [i for i, name in enumerate(segment_names) if name.startswith(("eye_front", "eye_back"))]
+    eye_vertices = model.faces[torch.isin(face_segments.long(), torch.tensor(eyes))].unique()
+    looks = torch.tensor([name.startswith("eyeLook") for name in expression_names])
+    expression[looks.nonzero(), eye_vertices] = 0.0
     moving = torch.nonzero((expression.abs() > 1e-7).any(dim=-1).any(dim=0))[:, 0]
     influences = model.vertex_bone_weights.float()
     influences = influences / influences.sum(dim=1, keepdim=True)
-    segment_names, face_segments = segments(model)
     template = AnnyTemplate(
         joint_names=tuple(model.bone_labels),
         joint_parents=tuple(int(parent) for parent in model.bone_parents),
-        shape_names=(*(f"shape_{i:02d}" for i in range(config.components)), *axes),
-        expression_names=tuple(model.blendshape_labels[i].split(":")[1] for i in actions),
+        shape_names=(
+            *(f"shape_{i:02d}" for i in range(config.components)),
+            *(f"face_{i:02d}" for i in range(config.face_components)),
+            *axes,
+        ),
+        expression_names=expression_names,
         segment_names=segment_names,
         vertices=torch.tensor(mean[:vertices], dtype=torch.float32),
         joints=torch.tensor(mean[vertices:], dtype=torch.float32),

@@ -56,8 +56,10 @@ def _only(template: AnnyTemplate, segments: tuple[str, ...]) -> Bool[Tensor, "ve
 
 
 def _front_of_head(template: AnnyTemplate) -> Bool[Tensor, "vertices"]:
-    """In front of the ears and below the hairline, measured from the joints so that no vertex numbers are needed."""
+    """In front of the ears, below the hairline, above the jaw's edge: measured in eye distances from the eyes."""
     eyes = template.joints[[template.joint_names.index(name) for name in ("eye.L", "eye.R")]]
     eye_center, eye_distance = eyes.mean(dim=0), (eyes[0] - eyes[1]).norm()
     offset = (template.vertices - eye_center) / eye_distance
-    return (offset[:, 1] < 0.95) & (offset[:, 2] < 1.2)
+    backward, upward = offset[:, 1], offset[:, 2]
+    above_jaw = upward > -2.05 + 0.6 * (backward - 0.1).clamp(min=0.0)
+    return (backward < 0.95) & (upward < 1.2) & above_jaw
