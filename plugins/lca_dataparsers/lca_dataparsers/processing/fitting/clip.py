@@ -1,0 +1,222 @@
+"""The whole fit: the person from a few frames, then the poses window by window."""
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from itertools import pairwise
+
+import numpy as np
+import torch
+
+from lca_dataparsers.processing.fitting.config import FitConfig
+from lca_dataparsers.processing.fitting.expression import gaze_confidence, neutral_blendshapes
+from lca_dataparsers.processing.fitting.limits import make_limit_table
+from lca_dataparsers.processing.fitting.optimise import Problem, run_stage, stage_cost
+from lca_dataparsers.processing.fitting.point_body import get_point_body
+from lca_dataparsers.processing.fitting.quality import mask_overlap, measure_frames, refusal
+from lca_dataparsers.processing.fitting.result import NO_PERSON, ClipFit, FitQuality, body_pose, world_camera
+from lca_dataparsers.processing.fitting.stages import ALIGN, COARSE_STAGES, FINE_STAGES, ORIENT, PERSON_STAGES
+from lca_dataparsers.processing.fitting.start import placed, start_state
+from lca_dataparsers.processing.fitting.state import FitState, rest_state
+from lca_dataparsers.processing.fitting.targets import Targets, make_targets
+from lca_dataparsers.processing.fitting.visibility import faces_seen, landmark_visibility
+from lca_dataparsers.processing.fitting.windows import coarse_frames, interpolated, joined, windows
+from lca_dataparsers.processing.observations import ClipObservations
+from lca_shared.body import get_body_model
+from lca_shared.cameras import Cameras
+
+
+def fit_clip(
+    observations: ClipObservations,
+    config: FitConfig | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> ClipFit:
+    """Fit the body model to one person over T frames of a static camera.
+
+    One shape and one focal length are read from up to ``config.shape_frames`` frames spread over the clip; then poses
+    are found window by window, first for a few frames a second, then for all.
+
+    Args:
+        observations: T >= 1 frames; those in which no person was seen come out unusable and do not disturb the others.
+        config: weights and sizes; the defaults suit video.
+        progress: called with the share of the work that is done, 0..1.
+    """
+    config = config or FitConfig()
+    seen = np.flatnonzero(observations.seen)
+    people = observations[seen]
+    neutral = neutral_blendshapes(people.blendshapes, faces_seen(people))
+    spans = windows(len(people), config.window, min(config.overlap, config.window // 2)) if len(people) else []
+    chosen = np.arange(len(people)) if config.independent_frames else best_frames(people, config.shape_frames)
+    problem = _problem(observations, config, _meter(people.times, chosen, spans, config, progress))
+    if len(people) == 0:
+        return _nobody(observations, problem)
+
+    targets = _targets(problem, people[chosen], neutral)
+    alone = replace(problem, config=replace(config, independent_frames=True))
+    state = _from_scratch(alone, targets, None)
+    for stage in PERSON_STAGES:
+        state = run_stage(alone, targets, state, stage)
+    if not config.independent_frames:
+        windowed = (_targets(problem, people[start:end], neutral) for start, end in spans)
+        state = joined([_fit_window(problem, targets, state) for targets in windowed], spans)
+    return _result(observations, seen, problem, state, neutral)
+
+
+def best_frames(observations: ClipObservations, count: int) -> np.ndarray:
+    """At most ``count`` frames spread over the clip, in each part the one where most of body and face is seen."""
+    frames = len(observations)
+    face = faces_seen(observations)
+    score = landmark_visibility(observations).sum(axis=1) + 10.0 * face
+    ends = np.linspace(0, frames, min(count, frames) + 1).round().astype(int)
+    return np.array([start + int(score[start:end].argmax()) for start, end in pairwise(ends)], dtype=int)
+
+
+def _problem(observations: ClipObservations, config: FitConfig, advance: Callable[[int], None]) -> Problem:
+    body, points = get_body_model("anny"), get_point_body("anny")
+    focal, sigma = observations.focal_prior, config.metadata_focal_sigma
+    if focal is None:
+        focal = 0.5 * max(observations.image_size) / np.tan(0.5 * np.radians(config.field_of_view))
+        sigma = config.focal_sigma
+    return Problem(
+        body=points,
+        limits=make_limit_table(body),
+        config=config,
+        focal=float(focal),
+        focal_sigma=sigma,
+        shape_mask=torch.ones(len(body.shape_names)),
+        advance=advance,
+    )
+
+
+def _targets(problem: Problem, observations: ClipObservations, neutral: np.ndarray) -> Targets:
+    return make_targets(observations, get_body_model("anny").driven_joints, problem.body, neutral)
+
+
+def _from_scratch(problem: Problem, targets: Targets, person: FitState | None) -> FitState:
+    """Poses in the picture, from nothing; with the person's shape and focal length if they are known."""
+    state = start_state(targets, problem.body, len(problem.limits.low))
+    if person is not None:
+        state = replace(state, shape=person.shape, log_focal=person.log_focal)
+    state = run_stage(problem, targets, state, ORIENT)
+    focal = problem.focal * float(state.log_focal.exp())
+    state = placed(state, problem.predict(targets, state), targets, focal)
+    return run_stage(problem, targets, state, ALIGN)
+
+
+def _fit_window(problem: Problem, targets: Targets, person: FitState) -> FitState:
+    """Poses of all frames of a window: a few a second from scratch, then all from their interpolation."""
+    times = targets.times.numpy()
+    at = coarse_frames(times, problem.config.coarse_rate)
+    few = targets[torch.from_numpy(at)]
+    state = _from_scratch(problem, few, person)
+    for stage in COARSE_STAGES:
+        state = run_stage(problem, few, state, stage)
+    state = interpolated(state, at, times)
+    for stage in FINE_STAGES:
+        state = run_stage(problem, targets, state, stage)
+    return state
+
+
+def _meter(
+    times: np.ndarray,
+    chosen: np.ndarray,
+    spans: list[tuple[int, int]],
+    config: FitConfig,
+    progress: Callable[[float], None] | None,
+) -> Callable[[int], None]:
+    """Turn frames gone through into a share of all the work."""
+    total = stage_cost((ORIENT, ALIGN, *PERSON_STAGES), len(chosen), config)
+    for start, end in [] if config.independent_frames else spans:
+        few = len(coarse_frames(times[start:end], config.coarse_rate))
+        total += stage_cost((ORIENT, ALIGN, *COARSE_STAGES), few, config)
+        total += stage_cost(FINE_STAGES, end - start, config)
+    done = 0
+
+    def advance(frames: int) -> None:
+        nonlocal done
+        done += frames
+        if progress is not None:
+            progress(min(1.0, done / max(1, total)))
+
+    return advance
+
+
+def _result(
+    observations: ClipObservations, seen: np.ndarray, problem: Problem, state: FitState, neutral: np.ndarray
+) -> ClipFit:
+    """Everything about all frames, also those without a person."""
+    frames = len(observations)
+    body = get_body_model("anny")
+    people = observations[seen]
+    chunks = [np.arange(start, min(start + 300, len(seen))) for start in range(0, len(seen), 300)]
+    measured: list[dict[str, np.ndarray]] = []
+    parts: list[Targets] = []
+    for chunk in chunks:
+        targets = _targets(problem, people[chunk], neutral)
+        part = state[torch.from_numpy(chunk)]
+        points = replace(problem, body=problem.body.without_surface())
+        measured.append(measure_frames(points.predict(targets, part), targets, problem.limits))
+        parts.append(replace(targets, outside_distance=targets.outside_distance[:, :, :1, :1]))
+    state, camera, intrinsics = world_camera(state, problem.focal, observations.image_size)
+    nearest = torch.from_numpy(np.abs(np.arange(frames)[:, None] - seen).argmin(axis=1))
+    there = torch.from_numpy(observations.seen)
+
+    def spread(name: str) -> torch.Tensor:
+        values = torch.cat([getattr(part, name) for part in parts])[nearest]
+        return torch.where(there.reshape(-1, *[1] * (values.dim() - 1)), values, torch.zeros(()))
+
+    pose = body_pose(state[nearest], spread("gaze"))
+    width, height = observations.image_size
+    cameras = Cameras(camera.expand(frames, 4, 4), intrinsics.expand(frames, 3, 3), width, height)
+    iou, inside = mask_overlap(body, state.shape, pose, cameras, observations)
+    whole = {key: np.concatenate([m[key] for m in measured]) for key in measured[0]}
+    arrays = {key: _spread_nan(values, seen, frames) for key, values in whole.items()}
+    unseen = ~observations.seen
+    iou[unseen], inside[unseen] = np.nan, np.nan
+    quality = FitQuality(silhouette_iou=iou, inside=inside, **arrays)
+    reasons = tuple(NO_PERSON if unseen[i] else refusal(quality, i) for i in range(frames))
+    face = faces_seen(observations)
+    return ClipFit(
+        shape=state.shape,
+        pose=pose,
+        expression=spread("expression"),
+        cameras=cameras,
+        joint_confidence=spread("joint_seen"),
+        face_confidence=spread("face_seen"),
+        gaze_confidence=torch.from_numpy(gaze_confidence(observations.blendshapes, face)),
+        hand_confidence=spread("hand_weight"),
+        quality=quality,
+        usable=np.array([not reason for reason in reasons]),
+        reasons=reasons,
+    )
+
+
+def _nobody(observations: ClipObservations, problem: Problem) -> ClipFit:
+    """The mean person at rest, in no usable frame."""
+    frames, driven = len(observations), len(problem.limits.low)
+    state = rest_state(frames, len(problem.body.shape_points), driven, problem.body.points)
+    state, camera, intrinsics = world_camera(state, problem.focal, observations.image_size)
+    width, height = observations.image_size
+    nothing = np.full(frames, np.nan, np.float32)
+    points = {"body_residuals": len(problem.body.body_landmarks), "face_residuals": len(problem.body.face_landmarks)}
+    return ClipFit(
+        shape=state.shape,
+        pose=body_pose(state, torch.zeros(frames, 2, 2)),
+        expression=torch.zeros(frames, len(problem.body.expression_points)),
+        cameras=Cameras(camera.expand(frames, 4, 4), intrinsics.expand(frames, 3, 3), width, height),
+        joint_confidence=torch.zeros(frames, driven),
+        face_confidence=torch.zeros(frames),
+        gaze_confidence=torch.zeros(frames),
+        hand_confidence=torch.zeros(frames, 2),
+        quality=FitQuality(
+            **{name: np.full((frames, count), np.nan, np.float32) for name, count in points.items()},
+            **{f.name: nothing for f in fields(FitQuality) if f.name not in points},
+        ),
+        usable=np.zeros(frames, bool),
+        reasons=(NO_PERSON,) * frames,
+    )
+
+
+def _spread_nan(values: np.ndarray, seen: np.ndarray, frames: int) -> np.ndarray:
+    whole = np.full((frames, *values.shape[1:]), np.nan, np.float32)
+    whole[seen] = values
+    return whole

@@ -1,0 +1,91 @@
+"""What a fit gives back."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from lca_dataparsers.processing.fitting.state import CAMERA_FROM_WORLD, FitState
+from lca_shared.body import BodyPose
+from lca_shared.cameras import Cameras
+from lca_shared.rotations import matrix_to_rotation_vector
+from lca_shared.tensors import Float, Tensor
+
+NO_PERSON = "no person"
+
+
+@dataclass(frozen=True)
+class FitQuality:
+    """How well the body explains each frame; NaN where there is nothing to measure."""
+
+    body_residuals: Float[np.ndarray, "frames landmarks"]
+    """Distance of visible body points (shoulders and below) in the picture, % of the person's height."""
+    face_residuals: Float[np.ndarray, "frames points"]
+    """Distance of face points in the picture, % of the face's size."""
+    silhouette_iou: Float[np.ndarray, "frames"]
+    """Overlap of body and mask: intersection over union, 0..1."""
+    inside: Float[np.ndarray, "frames"]
+    """Share of the body's pixels that lie in the mask, 0..1."""
+    acceleration: Float[np.ndarray, "frames"]
+    """Mean over the joints of the body of the acceleration relative to the root, mm/frame^2."""
+    root_acceleration: Float[np.ndarray, "frames"]
+    """The same of the root itself."""
+    limit_excess: Float[np.ndarray, "frames"]
+    """The largest angle beyond a joint's limits, radians."""
+
+
+@dataclass(frozen=True)
+class ClipFit:
+    """One person, a pose per frame, and a static camera.
+
+    World: Z up as far as the picture tells (the camera is taken to be level), metres. Its origin is where the body
+    model's own origin (near the navel) stands in the middle of the clip, so that ``root_translation`` is near zero
+    and a person at rest who faces the camera has no rotation at all. The camera stands at -Y and looks along +Y.
+    """
+
+    shape: Float[Tensor, "coefficients"]
+    pose: BodyPose
+    """[T]; frames without a person repeat the nearest one."""
+    expression: Float[Tensor, "frames 52"]
+    """Zero where the face was not seen."""
+    cameras: Cameras
+    """[T], all the same."""
+    joint_confidence: Float[Tensor, "frames driven"]
+    """0 = the joint was not seen, its rotation is the prior's; 1 = seen."""
+    face_confidence: Float[Tensor, "frames"]
+    gaze_confidence: Float[Tensor, "frames"]
+    hand_confidence: Float[Tensor, "frames 2"]
+    """Left, right."""
+    quality: FitQuality
+    usable: np.ndarray
+    """[T] bool: good enough to learn from."""
+    reasons: tuple[str, ...]
+    """Why a frame is not usable; empty where it is."""
+
+
+def world_camera(
+    state: FitState, focal: float, image_size: tuple[int, int]
+) -> tuple[FitState, Float[Tensor, "4 4"], Float[Tensor, "3 3"]]:
+    """Move the world's origin from the camera to the person.
+
+    Returns:
+        The state with its translations in that world, ``camera_from_world`` and intrinsics.
+    """
+    middle = state.translation.median(dim=0).values
+    rotation = state.translation.new_tensor(CAMERA_FROM_WORLD)
+    camera = torch.eye(4).to(rotation)
+    camera[:3, :3], camera[:3, 3] = rotation, rotation @ middle
+    width, height = image_size
+    pixels = focal * float(state.log_focal.exp())
+    intrinsics = rotation.new_tensor([[pixels, 0, width / 2], [0, pixels, height / 2], [0, 0, 1]])
+    return FitState(**{**vars(state), "translation": state.translation - middle}), camera, intrinsics
+
+
+def body_pose(state: FitState, gaze: Float[Tensor, "frames 2 2"]) -> BodyPose:
+    """The state as the body model's pose."""
+    return BodyPose(
+        joint_rotations=state.rotations,
+        root_rotation=matrix_to_rotation_vector(state.root),
+        root_translation=state.translation,
+        gaze=gaze,
+    )
