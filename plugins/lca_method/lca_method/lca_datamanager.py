@@ -183,7 +183,8 @@ class LCADataManager(DataManager):
         """Some targets of one evaluated person, for the losses; people take turns."""
         draw = self.eval_draws[self.eval_count % len(self.eval_draws)]
         self.eval_count += 1
-        return self._on_device(stacked([self._eval_batch(draw, draw.targets[: self.config.targets_per_step])]))
+        targets = draw.targets[: self.config.targets_per_step]
+        return self._on_device(stacked([self.reader.batch(draw.subject, draw.references, targets)]))
 
     def next_eval_image(self, step: int) -> tuple[NerfstudioCameras, dict[str, Any]]:
         """One target to evaluate; targets take turns."""
@@ -197,12 +198,12 @@ class LCADataManager(DataManager):
         """Every target to evaluate, person by person."""
         return EvaluationViews(self)
 
-    def _eval_batch(self, draw: Draw, targets: Sequence[int]) -> SubjectBatch:
-        return self.reader.batch(draw.subject, draw.references, targets)
+    def evaluation_batch(self, draw: Draw, row: int) -> SubjectBatch:
+        """References of ``draw`` and one target, on the CPU, with one leading axis (subjects)."""
+        return stacked([self.reader.batch(draw.subject, draw.references, [row])])
 
     def _single(self, draw: Draw, row: int) -> tuple[NerfstudioCameras, dict[str, Any]]:
-        batch = stacked([self._eval_batch(draw, [row])])
-        camera, content = self._on_device(batch)
+        camera, content = self._on_device(self.evaluation_batch(draw, row))
         content["image"] = content["subject_batch"].targets.images[0, 0].movedim(0, -1)
         content["mask"] = content["subject_batch"].targets.masks[0, 0].movedim(0, -1)
         content["references"], content["row"] = draw.references, row

@@ -163,10 +163,10 @@ class LCAModel(Model):
             batch: leading axis: subjects.
             step: training step; None = not in training.
         """
-        code = self._encode(batch, step)
+        code = self.encode(batch, step)
         canonical, posed = self.network.drive(code, batch.targets.driving)
         return TrainingOutputs(
-            self._render(canonical, batch.targets.cameras), self._render(posed, batch.targets.cameras), code
+            self.render(canonical, batch.targets.cameras), self.render(posed, batch.targets.cameras), code
         )
 
     get_outputs = forward  # type: ignore[assignment]
@@ -201,7 +201,7 @@ class LCAModel(Model):
         """Outputs (see :meth:`get_outputs_for_camera`) of a batch's first subject and target."""
         avatar = ShownAvatar((), batch.references, batch.shape, batch.targets.driving)
         with torch.no_grad():
-            return self._outputs(self._encode(batch, self.training_step), avatar.driving, batch.targets.cameras[0, 0])
+            return self._outputs(self.encode(batch, self.training_step), avatar.driving, batch.targets.cameras[0, 0])
 
     def get_outputs_for_camera(  # type: ignore[override]
         self, camera: NerfstudioCameras, obb_box: OrientedBox | None = None
@@ -242,7 +242,9 @@ class LCAModel(Model):
         }
         return {name: value for name, value in metrics.items() if value is not None}, images
 
-    def _encode(self, batch: SubjectBatch | ShownAvatar, step: int | None) -> "SubjectCode":
+    def encode(self, batch: SubjectBatch | ShownAvatar, step: int | None) -> "SubjectCode":
+        """What is done once a person, with features from the cache if there is one. ``step``: of the training, for
+        bounds that grow with it; None = after training."""
         cached = self._feature_cache
         features = None if cached is None else cached.features(batch.references)
         return self.network.encode(batch.references, batch.shape, features=features, step=step)
@@ -251,10 +253,11 @@ class LCAModel(Model):
         """The code of the avatar shown, made again when other frames are chosen or training went on."""
         key = (shown.key, self.training_step)
         if self._kept_code is None or self._kept_code[0] != key:
-            self._kept_code = (key, self._encode(shown, self.training_step))
+            self._kept_code = (key, self.encode(shown, self.training_step))
         return self._kept_code[1]
 
-    def _render(self, gaussians: Gaussians, cameras: Cameras) -> "Rendering":
+    def render(self, gaussians: Gaussians, cameras: Cameras) -> "Rendering":
+        """Rasterize on the configured background, in full precision."""
         from lca_shared.rendering import rasterize
 
         with torch.autocast(self.device.type, enabled=False):
@@ -266,13 +269,13 @@ class LCAModel(Model):
         canonical, posed = (gaussians[0, 0] for gaussians in self.network.drive(code, driving))
         if obb_box is not None:
             canonical, posed = (_only_inside(gaussians, obb_box) for gaussians in (canonical, posed))
-        render = self._render(posed, camera)
+        render = self.render(posed, camera)
         alpha = render.alpha.movedim(0, -1)
         depth = render.depth.movedim(0, -1) * _ray_lengths(camera)[..., None]
         farthest = depth[alpha > 0.5].max() if bool((alpha > 0.5).any()) else depth.new_tensor(0.0)
         return {
             "rgb": render.colors.movedim(0, -1).clamp(0, 1),
-            "canonical": self._render(canonical, camera).colors.movedim(0, -1).clamp(0, 1),
+            "canonical": self.render(canonical, camera).colors.movedim(0, -1).clamp(0, 1),
             "depth": torch.where(alpha > 0.5, depth, farthest),
             "accumulation": alpha,
         }

@@ -1,0 +1,1 @@
+"""Pictures, videos and tables that show what a trained model does."""
