@@ -65,9 +65,9 @@ class Cameras:
 
 
 def transform_points(
-    a_from_b: Float[Tensor, "*batch 4 4"], points: Float[Tensor, "*batch points 3"]
+    a_from_b: Float[Tensor, "*#batch 4 4"], points: Float[Tensor, "*#batch points 3"]
 ) -> Float[Tensor, "*batch points 3"]:
-    """Apply rigid or affine transforms to points."""
+    """Apply rigid or affine transforms to points. Leading axes broadcast."""
     return points @ a_from_b[..., :3, :3].mT + a_from_b[..., None, :3, 3]
 
 
