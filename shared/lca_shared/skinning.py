@@ -1,6 +1,7 @@
 """Linear blend skinning of points and of Gaussians' orientations: pure, batched over any leading axes.
 
 Weights and transforms broadcast, so that one set of weights serves every pose of a batch, or each element has its own.
+Transforms have four rows, or three without the last (``CompactBody.active_transforms``).
 """
 
 from lca_shared.rotations import matrix_to_quaternion, nearest_rotation, quaternion_product
@@ -8,7 +9,7 @@ from lca_shared.tensors import Float, Tensor
 
 
 def blend_transforms(
-    weights: Float[Tensor, "*#batch points joints"], posed_from_rest: Float[Tensor, "*#batch joints 4 4"]
+    weights: Float[Tensor, "*#batch points joints"], posed_from_rest: Float[Tensor, "*#batch joints rows 4"]
 ) -> Float[Tensor, "*batch points 3 4"]:
     """Each point's affine transform: the average of the joints' transforms under its weights (rows add up to one)."""
     return (weights @ posed_from_rest[..., :3, :].flatten(-2)).unflatten(-1, (3, 4))
@@ -24,7 +25,7 @@ def apply_blended(
 def skin_points(
     points: Float[Tensor, "*#batch points 3"],
     weights: Float[Tensor, "*#batch points joints"],
-    posed_from_rest: Float[Tensor, "*#batch joints 4 4"],
+    posed_from_rest: Float[Tensor, "*#batch joints rows 4"],
 ) -> Float[Tensor, "*batch points 3"]:
     """Linear blend skinning: rest points into the pose."""
     return apply_blended(blend_transforms(weights, posed_from_rest), points)
@@ -46,7 +47,7 @@ def skin_gaussian_frames(
     means: Float[Tensor, "*#batch points 3"],
     quaternions: Float[Tensor, "*#batch points 4"],
     weights: Float[Tensor, "*#batch points joints"],
-    posed_from_rest: Float[Tensor, "*#batch joints 4 4"],
+    posed_from_rest: Float[Tensor, "*#batch joints rows 4"],
 ) -> tuple[Float[Tensor, "*batch points 3"], Float[Tensor, "*batch points 4"]]:
     """Means and orientations of Gaussians in the pose; their scales stay as they are."""
     blended = blend_transforms(weights, posed_from_rest)

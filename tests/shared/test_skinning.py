@@ -72,3 +72,10 @@ def test_derivatives() -> None:
     assert torch.autograd.gradcheck(
         skinning.skin_gaussian_frames, [x.clone().double().requires_grad_() for x in inputs]
     )
+
+
+def test_the_last_row_may_be_left_out() -> None:
+    joints, weights = random_rigid(4), random_weights(7, 4)
+    torch.testing.assert_close(
+        skinning.skin_points(POINTS, weights, joints[:, :3]), skinning.skin_points(POINTS, weights, joints)
+    )
