@@ -1,9 +1,8 @@
 """Linear blend skinning of Gaussians with the template's fixed weights (eq. 13 of the paper)."""
 
-import torch
-
 from lca_shared.gaussians import Gaussians
-from lca_shared.rotations import matrix_to_quaternion, quaternion_product
+from lca_shared.rotations import matrix_to_quaternion, matrix_to_six_numbers, quaternion_product, six_numbers_to_matrix
+from lca_shared.skinning import apply_blended
 from lca_shared.tensors import Float, Tensor
 
 
@@ -14,8 +13,9 @@ def skinned(
 ) -> Gaussians:
     """Gaussians carried from the rest pose into the world.
 
-    Centres go through the blended transform. Orientations are turned by the rotation nearest to it in the sense of
-    Gram-Schmidt on its columns; scales stay, so that bending never makes a Gaussian thinner.
+    Centres go through the blended transform. Orientations are turned by its columns made orthonormal (Gram-Schmidt: a
+    sixteenth of the time of the polar rotation in ``lca_shared.skinning``, and every frame pays it); scales stay, so
+    that bending never makes a Gaussian thinner.
 
     Args:
         gaussians: rest pose; batch axes broadcast against those of ``posed_from_rest``.
@@ -23,9 +23,8 @@ def skinned(
         posed_from_rest: rigid transforms of the joints, without the last row.
     """
     blended = (weights @ posed_from_rest.flatten(-2)).unflatten(-1, (3, 4))
-    matrix, translation = blended[..., :3], blended[..., 3]
-    means = (matrix @ gaussians.means[..., None])[..., 0] + translation
-    turn = matrix_to_quaternion(_orthonormal(matrix))
+    means = apply_blended(blended, gaussians.means)
+    turn = matrix_to_quaternion(six_numbers_to_matrix(matrix_to_six_numbers(blended[..., :3])))
     batch = means.shape[:-2]
     return Gaussians(
         means=means,
@@ -34,11 +33,3 @@ def skinned(
         opacities=gaussians.opacities.expand(*batch, -1),
         colors=gaussians.colors.expand(*batch, -1, -1),
     )
-
-
-def _orthonormal(matrix: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 3 3"]:
-    """Gram-Schmidt on the columns."""
-    first = torch.nn.functional.normalize(matrix[..., 0], dim=-1)
-    second = matrix[..., 1] - (first * matrix[..., 1]).sum(-1, keepdim=True) * first
-    second = torch.nn.functional.normalize(second, dim=-1)
-    return torch.stack([first, second, torch.linalg.cross(first, second)], dim=-1)

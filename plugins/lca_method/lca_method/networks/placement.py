@@ -54,11 +54,12 @@ def place(body: CompactBody, config: PlacementConfig) -> Placement:
     """Sample the template; the same ``config.seed`` gives the same points.
 
     The face's share covers the face and the fronts of the eyes. The inside of the mouth counts as body: it is as large
-    as the face and mostly out of sight.
+    as the face and mostly out of sight. The eyes' backs and sockets, which no camera sees, get nothing.
     """
     regions = body.regions
     in_face = (regions["face"] | (regions["eyes"] & ~regions["hidden"]))[body.faces].all(dim=1)
-    counts = [(in_face, config.face_tokens), (~in_face, config.tokens - config.face_tokens)]
+    unseen = (regions["hidden"] & ~regions["mouth_interior"])[body.faces].any(dim=1)
+    counts = [(in_face, config.face_tokens), (~in_face & ~unseen, config.tokens - config.face_tokens)]
     parts = [
         _place_part(body, mask, tokens, config, seed=config.seed + index)
         for index, (mask, tokens) in enumerate(counts)
