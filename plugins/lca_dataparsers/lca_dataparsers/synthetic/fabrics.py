@@ -7,7 +7,7 @@ from lca_dataparsers.synthetic.noise import fractal_noise, lattice_noise
 
 
 def fabric_coordinates(fields: BodyFields, paint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates (across, along) in metres at template positions with arm weights ([n, 4]).
+    """Coordinates (across, along) in metres at template positions with arm weights ([n, 4 or more]).
 
     ``along`` falls down the trunk and legs, and down the arms from the shoulder; ``across`` runs around them.
     """
@@ -25,7 +25,7 @@ def fabric_coordinates(fields: BodyFields, paint: np.ndarray) -> tuple[np.ndarra
 
 
 def fabric(fields: BodyFields, paint: np.ndarray, spec: dict) -> np.ndarray:
-    """Linear RGB [n, 3] of a garment at ``paint`` [n, 4] (template position, arm weight).
+    """Linear RGB [n, 3] of a garment at ``paint`` [n, 4 or more] (template position, arm weight).
 
     ``spec`` holds ``pattern`` (a name of :data:`PATTERNS`), ``colors`` [3, 3] linear RGB, ``scale`` metres, ``seed``.
     """
@@ -85,15 +85,16 @@ def _gradient(fields: BodyFields, paint: np.ndarray, scale: float, seed: int) ->
 
 def _blocks(fields: BodyFields, paint: np.ndarray, scale: float, seed: int) -> np.ndarray:
     _, along = fabric_coordinates(fields, paint)
-    upper = along > 0.36
-    band = (along < 0.36) & (along > 0.36 - 0.5 * scale)
+    chest = fields.height("spine01") - 0.06
+    upper = along > chest
+    band = (along < chest) & (along > chest - 0.5 * scale)
     return np.stack([~upper & ~band, upper, band], axis=-1).astype(float)
 
 
 def _logo(fields: BodyFields, paint: np.ndarray, scale: float, seed: int) -> np.ndarray:
     """A badge on the chest: a disc, a star, a heart, bars or a letter-like block pattern."""
     x, y, z = paint[:, :3].T
-    u, v = x / 0.085, (z - 0.40) / 0.085
+    u, v = x / 0.085, (z - fields.height("spine01") + 0.02) / 0.085
     front = (y < fields.joints["spine01"][1] - 0.02) & (paint[:, 3] < 0.3)
     radius, angle = np.hypot(u, v), np.arctan2(u, v)
     kind = seed % 5

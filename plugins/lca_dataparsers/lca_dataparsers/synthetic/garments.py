@@ -46,8 +46,9 @@ def coverage(garment: Garment, fields: BodyFields, position: np.ndarray, arm_wei
         return np.where(arm_weight > 0.02, -0.1, np.minimum(garment.upper - z, z - garment.hem))
     on_arm = smoothstep(0.02, 0.3, arm_weight)
     along = fields.shoulder_line(position)
-    upper_trunk = z > fields.height("spine01") - 0.12
-    sleeve = np.where(upper_trunk | (arm_weight > 0.02), garment.sleeve - along, 1.0)
+    shoulder = fields.joints["upperarm01.L"]
+    beside = np.where(z > fields.height("spine01") - 0.06, np.abs(x) - shoulder[0], -1.0)  # armholes cut straight down
+    sleeve = garment.sleeve - (beside * (1 - on_arm) + along * on_arm)
     trunk = z - garment.hem
     base = fields.joints["neck01"]
     front = smoothstep(0.05, -0.08, y - base[1])

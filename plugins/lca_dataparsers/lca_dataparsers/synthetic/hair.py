@@ -84,7 +84,7 @@ def hair_layers(
     center = head_center(fields) + _mean_shift(fields, skin)
     azimuth = np.linspace(-np.pi, np.pi, around + 1)
     strand = _periodic_noise(azimuth, 36, seed) * 0.6 + _periodic_noise(azimuth, 80, seed + 1) * 0.4
-    end = end_elevation(style, azimuth) + 0.05 * strand
+    end = end_elevation(style, azimuth) + 0.06 * strand + 0.05 * np.abs(_periodic_noise(azimuth, 60, seed + 2))
     share = np.linspace(0.0, 1.0, along) ** 0.9
     hangs = style.drop > 0
     fold = np.maximum(end, -0.05) if hangs else end  # where the grid leaves the skull and hangs
@@ -104,16 +104,21 @@ def hair_layers(
         axis=-1,
     )
     radius = _skull_radius(fields, skin, center, direction.reshape(-1, 3)).reshape(elevation.shape)
-    root = smoothstep(0.0, 0.35, end[None] * 0 + (1.0 - share[:, None])) if not hangs else np.ones_like(elevation)
+    to_tip = np.broadcast_to(1.0 - share[:, None], elevation.shape)
+    if hangs:
+        root = np.ones_like(elevation)
+    else:  # short hair lies closer to the sides and thins out towards the nape
+        full = 1.0 if style.name in ("afro", "curly") else 0.5
+        root = smoothstep(0.0, 0.6, to_tip) * (full + (1 - full) * smoothstep(-0.2, 0.9, elevation))
     frontal = 1 - smoothstep(0.5, 1.0, np.abs(azimuth))[None]
     if style.front < 0.5:  # a fringe stands off the forehead
         root = np.maximum(root, frontal * 0.55)
     elif hangs:
-        root = 1 - frontal * (1 - smoothstep(0.0, 0.4, 1.0 - share[:, None]))
+        root = 1 - frontal * (1 - smoothstep(0.0, 0.4, to_tip))
     if style.name == "quiff":
-        root = np.maximum(root, frontal * smoothstep(0.0, 0.12, 1.0 - share[:, None]))
-    offset = style.volume * (0.12 + 0.88 * root)
-    offset = offset + style.volume * 0.16 * strand[None] * smoothstep(0.1, 0.4, share)[:, None]
+        root = np.maximum(root, frontal * smoothstep(0.0, 0.12, to_tip))
+    offset = 0.002 + style.volume * root
+    offset = offset + style.volume * 0.16 * strand[None] * smoothstep(0.1, 0.4, share)[:, None] * root
     if style.parting:
         gap = np.exp(-(((azimuth - style.parting) / 0.12) ** 2))[None] * (np.abs(azimuth) < 1.2)[None]
         offset = offset * (1 - 0.6 * gap * smoothstep(1.0, 0.2, share)[:, None])
@@ -192,11 +197,12 @@ def _skull_radius(fields: BodyFields, skin: np.ndarray, center: np.ndarray, dire
     scene = o3d.t.geometry.RaycastingScene(nthreads=1)
     smooth = _without_ears(fields)
     scene.add_triangles(
-        o3d.core.Tensor(np.ascontiguousarray(skin, np.float32)), o3d.core.Tensor(smooth.astype(np.uint32))
+        o3d.core.Tensor.from_numpy(np.ascontiguousarray(skin, np.float32)),
+        o3d.core.Tensor.from_numpy(smooth.astype(np.uint32)),
     )
     far = 0.3
     rays = np.concatenate([center + directions * far, -directions], axis=1).astype(np.float32)
-    hit = scene.cast_rays(o3d.core.Tensor(rays), nthreads=1)["t_hit"].numpy()
+    hit = scene.cast_rays(o3d.core.Tensor.from_numpy(rays), nthreads=1)["t_hit"].numpy()
     return np.where(np.isfinite(hit), np.maximum(far - hit, 0.05), 0.09)
 
 

@@ -10,7 +10,7 @@ from lca_dataparsers.synthetic.person import CLOTH, EYE, HAIR, MOUTH, SKIN, Appe
 
 
 def shade_inputs(person: Appearance, materials: np.ndarray, paint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Albedo [n, 3] (linear RGB) and gloss [n] (0 matt .. 1 wet) at ``paint`` [n, 4] of ``materials`` [n]."""
+    """Albedo [n, 3] (linear RGB) and gloss [n] (0 matt .. 1 wet) at ``paint`` [n, 5] of ``materials`` [n]."""
     albedo = np.zeros((len(paint), 3))
     gloss = np.zeros(len(paint))
     for material in np.unique(materials):
@@ -39,7 +39,7 @@ def _evaluate(person: Appearance, material: int, paint: np.ndarray) -> tuple[np.
 
 def hair_albedo(person: Appearance, paint: np.ndarray) -> np.ndarray:
     """Strands of differing tone along the meridians; darker at the roots."""
-    azimuth, length, share, strand = paint.T
+    azimuth, length, share, strand = paint.T[:4]
     circle = np.stack([np.cos(azimuth * 2 * np.pi), np.sin(azimuth * 2 * np.pi), length * 1.5], axis=-1)
     fine = lattice_noise(circle, 34.0, 3) * 0.6 + lattice_noise(circle, 12.0, 4) * 0.4
     tone = 1.0 + 0.35 * fine + 0.25 * strand
@@ -80,6 +80,7 @@ def skin_albedo(person: Appearance, paint: np.ndarray) -> tuple[np.ndarray, np.n
     head = position[:, 2] > fields.height("neck01") - 0.02
     if head.any():
         albedo[head] = _face(person, position[head], albedo[head])
+        albedo[head] *= (1 - 0.75 * smoothstep(0.55, 0.95, paint[head, 4]))[:, None]
     socks = (position[:, 2] < fields.height("foot.L") + person.socks) & (paint[:, 3] < 0.01)
     albedo[socks] = 0.55 if person.seed % 2 else 0.04
     return albedo, gloss
@@ -105,7 +106,7 @@ def _face(person: Appearance, position: np.ndarray, albedo: np.ndarray) -> np.nd
         blend(spots * min(person.freckles, 0.6), person.skin * 0.5)
     arch = 0.40 - 0.28 * (side - 0.55) ** 2 - 0.10 * np.maximum(side - 0.6, 0)
     thickness = 0.075 * person.brows * (1 - 0.5 * smoothstep(0.6, 1.0, side))
-    brow = smoothstep(thickness, thickness * 0.6, np.abs(w - arch)) * smoothstep(0.14, 0.22, side)
+    brow = smoothstep(1.0, 0.6, np.abs(w - arch) / thickness) * smoothstep(0.14, 0.22, side)
     brow *= smoothstep(1.0, 0.88, side) * front
     hairs = 0.85 + 0.15 * lattice_noise(position, 500.0, 9)
     blend(np.clip(brow * hairs, 0, 1), person.hair * 0.6)

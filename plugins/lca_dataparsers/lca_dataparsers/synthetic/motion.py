@@ -11,7 +11,8 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from lca_dataparsers.synthetic.noise import keyframed, smooth_signal
-from lca_shared.body.model import BodyModel, BodyPose
+from lca_shared.body.compact_body import CompactBody
+from lca_shared.body.model import BodyPose
 
 SIDES = ("L", "R")
 _ARM = ("abduct", "arm_flex", "arm_twist", "elbow", "forearm_twist", "wrist", "curl_thumb", "curl_index", "curl")
@@ -92,7 +93,7 @@ def random_angles(random: np.random.Generator, times: np.ndarray) -> np.ndarray:
     return _within_limits(angles)
 
 
-def random_motion(random: np.random.Generator, body: BodyModel, times: np.ndarray) -> Motion:
+def random_motion(random: np.random.Generator, body: CompactBody, times: np.ndarray) -> Motion:
     """A random motion with a heading that turns; see :func:`random_angles`."""
     angles = random_angles(random, times)
     duration = max(float(times[-1] - times[0]), 1e-3)
@@ -103,7 +104,7 @@ def random_motion(random: np.random.Generator, body: BodyModel, times: np.ndarra
     return Motion(angles_to_pose(body, angles, yaw, drift), yaw)
 
 
-def angles_to_pose(body: BodyModel, angles: np.ndarray, yaw: np.ndarray, drift: np.ndarray) -> BodyPose:
+def angles_to_pose(body: CompactBody, angles: np.ndarray, yaw: np.ndarray, drift: np.ndarray) -> BodyPose:
     """Turn anatomical angles into joint rotations.
 
     Args:
@@ -116,13 +117,13 @@ def angles_to_pose(body: BodyModel, angles: np.ndarray, yaw: np.ndarray, drift: 
     channel = {name: angles[:, index] for index, name in enumerate(CHANNELS)}
     vectors = np.zeros((frames, len(body.driven_joints), 3))
 
-    def put(joint: str, *rotations: tuple[tuple[float, float, float] | np.ndarray, np.ndarray]) -> None:
+    def put(joint: str, *rotations: tuple[np.ndarray, np.ndarray]) -> None:
         total = Rotation.identity(frames)
         for axis, angle in rotations:
-            total = total * Rotation.from_rotvec(np.asarray(axis, float) * angle[:, None])
+            total = total * Rotation.from_rotvec(axis * angle[:, None])
         vectors[:, body.driven_joints.index(joint)] = total.as_rotvec()
 
-    x, y, z = (1.0, 0, 0), (0, 1.0, 0), (0, 0, 1.0)
+    x, y, z = np.eye(3)
     for joint in ("spine05", "spine03", "spine01"):
         put(joint, (z, channel["twist"] / 3), (x, channel["bend"] / 3), (y, channel["lean"] / 3))
     for joint, share in (("neck01", 0.4), ("head", 0.6)):
@@ -179,7 +180,7 @@ class _ArmAxes:
     rest_flexion: float
 
 
-def _arm_axes(body: BodyModel, side: str) -> _ArmAxes:
+def _arm_axes(body: CompactBody, side: str) -> _ArmAxes:
     at = {name: body.template_joints[i].double().numpy() for i, name in enumerate(body.joint_names)}
 
     def direction(start: str, end: str) -> np.ndarray:

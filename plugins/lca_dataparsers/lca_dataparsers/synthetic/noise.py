@@ -1,10 +1,12 @@
 """Cheap repeatable randomness: streams by name, lattice noise in space, smooth signals in time."""
 
 import hashlib
+import inspect
+from collections.abc import Callable
 from functools import cache
 
+import numba
 import numpy as np
-from scipy.ndimage import map_coordinates
 
 _SIDE = 32
 
@@ -31,20 +33,49 @@ def lattice_noise(points: np.ndarray, frequency: float, seed: int = 0) -> np.nda
     Returns:
         [n].
     """
-    shift = np.array([0.37, 0.71, 0.13]) * (seed % 9973 + 1) * 7.31
-    scaled = points * frequency + shift
-    whole = np.floor(scaled)
-    part = scaled - whole
-    scaled = whole + part * part * (3.0 - 2.0 * part)
-    return map_coordinates(_lattice(), np.mod(scaled, _SIDE).T, order=1, mode="grid-wrap")
+    return fractal_noise(points, frequency, 1, seed)
 
 
 def fractal_noise(points: np.ndarray, frequency: float, octaves: int = 3, seed: int = 0) -> np.ndarray:
-    """Sum of octaves of :func:`lattice_noise`, each half as strong and twice as fine; [n], about -1 to 1."""
-    total = np.zeros(len(points), np.float32)
-    for octave in range(octaves):
-        total += lattice_noise(points, frequency * 2**octave, seed + octave) * 0.5**octave
-    return total / (2.0 - 0.5 ** (octaves - 1))
+    """Sum of octaves of lattice noise, each half as strong and twice as fine; [n], about -1 to 1."""
+    points = np.ascontiguousarray(points, np.float64)
+    return _compiled()(points, float(frequency), int(octaves), int(seed), _lattice())
+
+
+@cache
+def _compiled() -> Callable:
+    """The loop as machine code (Numba cannot compile the wrapper that the annotation checks of tests put around it)."""
+    return numba.njit(inspect.unwrap(_noise), cache=True)
+
+
+def _noise(points, frequency, octaves, seed, lattice):
+    last = lattice.shape[0] - 1  # the side is a power of two
+    result = np.zeros(len(points))
+    whole = np.zeros(3, np.int64)
+    part = np.zeros(3)
+    for index in range(len(points)):
+        strength, total = 1.0, 0.0
+        for octave in range(octaves):
+            scale = frequency * 2.0**octave
+            shift = float((seed + octave) % 9973 + 1) * 7.31
+            for axis in range(3):
+                value = points[index, axis] * scale + shift * (0.37, 0.71, 0.13)[axis]
+                floor = np.floor(value)
+                fraction = value - floor
+                whole[axis] = int(floor)
+                part[axis] = fraction * fraction * (3.0 - 2.0 * fraction)
+            value = 0.0
+            for corner in range(8):
+                i, j, k = corner & 1, (corner >> 1) & 1, corner >> 2
+                weight = part[0] if i else 1.0 - part[0]
+                weight *= part[1] if j else 1.0 - part[1]
+                weight *= part[2] if k else 1.0 - part[2]
+                value += weight * lattice[(whole[0] + i) & last, (whole[1] + j) & last, (whole[2] + k) & last]
+            result[index] += strength * value
+            total += strength
+            strength *= 0.5
+        result[index] /= total
+    return result
 
 
 def smooth_signal(random: np.random.Generator, times: np.ndarray, period: float, amplitude: float) -> np.ndarray:

@@ -51,7 +51,7 @@ class PersonMesh:
     materials: np.ndarray
     """[faces]"""
     paint: np.ndarray
-    """[vertices, 4], see ``layers.Layer``."""
+    """[vertices, 5], see ``layers.Layer``; the last is 1 on the edges of the eyelids."""
     body_vertices: int
     face_region: np.ndarray
     """[faces] bool: skin of the face."""
@@ -108,10 +108,18 @@ def person_mesh(person: Appearance) -> PersonMesh:
         weights=torch.from_numpy(np.concatenate([layer.weights for layer, _ in layers])).float(),
         faces=faces.astype(np.int64),
         materials=np.concatenate([materials for _, materials in layers]),
-        paint=np.concatenate([layer.paint for layer, _ in layers]),
+        paint=_with_lashes(np.concatenate([layer.paint for layer, _ in layers]), fields),
         body_vertices=len(skin),
         face_region=np.concatenate([face_skin, np.zeros(len(faces) - len(face_skin), bool)]),
     )
+
+
+def _with_lashes(paint: np.ndarray, fields: BodyFields) -> np.ndarray:
+    regions = fields.body.regions
+    edge = (regions["head"] & regions["eye_sockets"]).numpy()
+    lashes = np.zeros((len(paint), 1))
+    lashes[: len(edge), 0] = edge
+    return np.concatenate([paint, lashes], axis=1)
 
 
 def _body_materials(fields: BodyFields) -> np.ndarray:
@@ -124,10 +132,10 @@ def _body_materials(fields: BodyFields) -> np.ndarray:
 
 def _seen_faces(person: Appearance, fields: BodyFields) -> np.ndarray:
     """Faces of the body that clothes do not cover well inside their edges: the rest could only poke through."""
-    covered = np.zeros(len(fields.position), bool)
+    covered: np.ndarray = np.zeros(len(fields.position), bool)
     for garment in person.outfit:
         depth = coverage(garment, fields, fields.position, fields.arm_weight)
         if garment.kind == "skirt":
             depth = depth - 0.1
-        covered |= depth > 0.03
-    return ~covered[fields.faces].all(axis=1)
+        covered = covered | (depth > 0.03)
+    return np.logical_not(covered[fields.faces].all(axis=1))

@@ -14,7 +14,7 @@ from lca_dataparsers.synthetic.expressions import random_expressions, random_gaz
 from lca_dataparsers.synthetic.motion import random_motion
 from lca_dataparsers.synthetic.noise import stream
 from lca_dataparsers.synthetic.person import Appearance, PersonMesh, person_mesh, random_appearance
-from lca_dataparsers.synthetic.raycast import Picture, render
+from lca_dataparsers.synthetic.raycast import Picture, Scene, render
 from lca_dataparsers.synthetic.viewpoints import ring_cameras, wild_cameras
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.body.model import BodyPose
@@ -62,10 +62,11 @@ def subject_frames(
         cameras = ring_cameras(stream("ring", spec.seed), spec.cameras, spec.size)
     for moment in range(spec.frames):
         vertices = person_vertices(body, mesh, person, expressions[moment], pose[moment])
+        scene = Scene(mesh, vertices.numpy())
         for view in range(spec.cameras if spec.kind == "studio" else 1):
             camera = cameras[moment if spec.kind == "wild" else view]
             light = stream("light", spec.seed, spec.kind, index, moment, view)
-            picture = render(person, mesh, vertices.double().numpy(), camera, environment, light)
+            picture = render(person, scene, camera, environment, light)
             record = _record(body, mesh, vertices, camera, picture, pose[moment], expressions[moment])
             record = replace(record, frame=moment, camera=str(view), time=float(times[moment]))
             yield record, picture.image, picture.mask

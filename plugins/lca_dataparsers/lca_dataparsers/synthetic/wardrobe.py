@@ -39,7 +39,7 @@ def _shoes(random: np.random.Generator, fields: BodyFields) -> Garment:
     ankle = fields.height("foot.L")
     upper = ankle + random.choice([0.0, 0.05, 0.14])
     paint = _paint(random, "plain") | {"sole": ankle - 0.062, "sole_color": random.choice([0.02, 0.6, 0.85])}
-    return Garment("shoes", "shoes", -9.0, upper, thickness=0.008, smoothing=8, paint=paint)
+    return Garment("shoes", "shoes", -9.0, upper, thickness=0.012, smoothing=40, paint=paint)
 
 
 def _bottom(random: np.random.Generator, fields: BodyFields, kind: str, waist: float) -> Garment:
@@ -70,7 +70,7 @@ def _bottom(random: np.random.Generator, fields: BodyFields, kind: str, waist: f
 
 def _top(random: np.random.Generator, fields: BodyFields, waist: float) -> Garment:
     arm = fields.arm_length
-    sleeve = {"tank": -0.02, "tee": 0.42 * arm, "long": 0.97 * arm}[
+    sleeve = {"tank": -0.035, "tee": 0.42 * arm, "long": 0.97 * arm}[
         str(random.choice(["tank", "tee", "long"], p=[0.12, 0.48, 0.4]))
     ]
     loose = random.random() < 0.4
@@ -78,7 +78,7 @@ def _top(random: np.random.Generator, fields: BodyFields, waist: float) -> Garme
         "top",
         "top",
         hem=waist - random.uniform(0.02, 0.16),
-        sleeve=sleeve + random.uniform(-0.03, 0.02),
+        sleeve=sleeve + random.uniform(-0.015, 0.02),
         neck=random.uniform(0.02, 0.13),
         neck_width=random.uniform(0.065, 0.1),
         thickness=0.018 if loose else 0.011,
@@ -108,7 +108,7 @@ def _jacket(random: np.random.Generator, fields: BodyFields) -> Garment:
 def _dress(random: np.random.Generator, fields: BodyFields) -> list[Garment]:
     waist, knee = fields.height("spine03") - 0.02, fields.height("lowerleg01.L")
     paint = _paint(random, str(random.choice(_SKIRT_PATTERNS)))
-    sleeve = float(random.choice([-0.02, 0.15, 0.45]))
+    sleeve = float(random.choice([-0.035, 0.15, 0.45]))
     bodice = Garment(
         "bodice", "top", waist - 0.03, sleeve=sleeve, neck=0.1, neck_width=0.1, thickness=0.008, paint=paint
     )
