@@ -52,7 +52,7 @@ def eye_albedo(person: Appearance, paint: np.ndarray) -> np.ndarray:
     centers = np.where(paint[:, :1] > 0, fields.joints["eye.L"], fields.joints["eye.R"])
     direction = paint[:, :3] - centers
     angle = np.arccos(np.clip(-direction[:, 1] / np.maximum(np.linalg.norm(direction, axis=1), 1e-9), -1, 1))
-    albedo = np.tile(np.array([0.78, 0.75, 0.72]), (len(paint), 1))
+    albedo = np.tile(np.array([0.58, 0.55, 0.52]), (len(paint), 1))
     spokes = 1.0 + 0.3 * np.sin(np.arctan2(direction[:, 0], direction[:, 2]) * 24)
     iris = angle < 0.44
     albedo[iris] = (person.iris[None] * spokes[:, None])[iris]
@@ -67,7 +67,7 @@ def mouth_albedo(paint: np.ndarray) -> np.ndarray:
     jaw = fields.joints["eye.L"]
     below = jaw[2] - paint[:, 2]
     teeth = (below > 0.050) & (below < 0.066) & (paint[:, 1] > -0.16) & (paint[:, 1] < jaw[1] + 0.02)
-    return np.where(teeth[:, None], np.array([0.6, 0.57, 0.5]), np.array([0.2, 0.035, 0.04]))
+    return np.where(teeth[:, None], np.array([0.72, 0.68, 0.6]), np.array([0.25, 0.045, 0.05]))
 
 
 def skin_albedo(person: Appearance, paint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -100,7 +100,7 @@ def _face(person: Appearance, position: np.ndarray, albedo: np.ndarray) -> np.nd
     blush = np.exp(-(((side - 0.75) / 0.35) ** 2) - ((w + 0.75) / 0.3) ** 2) + 0.7 * np.exp(
         -((u / 0.25) ** 2) - ((w + 0.72) / 0.2) ** 2
     )
-    albedo = albedo * (1 - 0.28 * (blush * front)[:, None] * np.array([0.1, 1.0, 0.9]))
+    albedo = albedo * (1 - 0.2 * (blush * front)[:, None] * np.array([0.1, 1.0, 0.9]))
     if person.freckles > 0:
         spots = smoothstep(0.35, 0.6, lattice_noise(position, 260.0, 7)) * np.clip(blush * 1.5, 0, 1) * front
         blend(spots * min(person.freckles, 0.6), person.skin * 0.5)

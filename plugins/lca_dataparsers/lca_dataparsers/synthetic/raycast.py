@@ -10,7 +10,7 @@ from lca_dataparsers.synthetic.environment import Environment, surroundings
 from lca_dataparsers.synthetic.layers import vertex_normals
 from lca_dataparsers.synthetic.materials import shade_inputs
 from lca_dataparsers.synthetic.palette import encoded
-from lca_dataparsers.synthetic.person import EYE, HAIR, SKIN, Appearance, PersonMesh
+from lca_dataparsers.synthetic.person import EYE, HAIR, MOUTH, SKIN, Appearance, PersonMesh
 from lca_shared.cameras import Cameras
 
 _SAMPLES = np.array([[0.375, 0.125], [0.875, 0.375], [0.625, 0.875], [0.125, 0.625]])
@@ -144,12 +144,13 @@ def _shade(
         square = _sequence(start, sample * _KEY_RAYS + ray)
         lit += ~scene.occluded(raised, _towards(environment.key_direction, environment.key_radius, square), 4.0)
     lit /= _KEY_RAYS
+    bounced = np.where(materials == MOUTH, 0.5, 0.18)  # what comes back from nearby surfaces where the sky is hidden
     for ray in range(_SKY_RAYS):
         direction = _around_normals(normals, _sequence(start, sample * _SKY_RAYS + ray))
         open_sky = ~scene.occluded(raised, direction, 0.7)
         up = 0.5 + 0.5 * direction[:, 2:3]
         glow = environment.sky * up + environment.ground * (1 - up)
-        ambient += glow * (0.18 + 0.82 * open_sky[:, None]) / _SKY_RAYS
+        ambient += glow * np.where(open_sky, 1.0, bounced)[:, None] / _SKY_RAYS
     key = environment.key_direction
     skin = (materials == SKIN)[:, None]
     wrap = np.where(skin, np.array([0.30, 0.14, 0.10]), 0.05)  # light that skin lets through reddens its shadows' edge
@@ -216,7 +217,7 @@ def _bounds(camera: Cameras, vertices: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def _interleaved(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Two numbers per pixel that differ strongly between neighbours (J. Jimenez' interleaved gradient noise), [n, 2]."""
+    """Two numbers per pixel that differ strongly between neighbours (Jimenez' interleaved gradient noise), [n, 2]."""
     first = np.mod(52.9829189 * np.mod(0.06711056 * x + 0.00583715 * y, 1.0), 1.0)
     second = np.mod(52.9829189 * np.mod(0.06711056 * (y + 17.0) + 0.00583715 * (x + 5.0), 1.0), 1.0)
     return np.stack([first, second], axis=-1)
