@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
+from lca_dataparsers.processing.fitting.camera import focal_prior
 from lca_dataparsers.processing.fitting.config import FitConfig
 from lca_dataparsers.processing.fitting.expression import gaze_confidence, neutral_blendshapes
 from lca_dataparsers.processing.fitting.limits import make_limit_table
@@ -46,7 +47,7 @@ def fit_clip(
     neutral = neutral_blendshapes(people.blendshapes, faces_seen(people))
     spans = windows(len(people), config.window, min(config.overlap, config.window // 2)) if len(people) else []
     chosen = np.arange(len(people)) if config.independent_frames else best_frames(people, config.shape_frames)
-    problem = _problem(observations, config, _meter(people.times, chosen, spans, config, progress))
+    problem = _problem(people, config, _meter(people.times, chosen, spans, config, progress))
     if len(people) == 0:
         return _nobody(observations, problem)
 
@@ -70,17 +71,14 @@ def best_frames(observations: ClipObservations, count: int) -> np.ndarray:
     return np.array([start + int(score[start:end].argmax()) for start, end in pairwise(ends)], dtype=int)
 
 
-def _problem(observations: ClipObservations, config: FitConfig, advance: Callable[[int], None]) -> Problem:
+def _problem(people: ClipObservations, config: FitConfig, advance: Callable[[int], None]) -> Problem:
     body, points = get_body_model("anny"), get_point_body("anny")
-    focal, sigma = observations.focal_prior, config.metadata_focal_sigma
-    if focal is None:
-        focal = 0.5 * max(observations.image_size) / np.tan(0.5 * np.radians(config.field_of_view))
-        sigma = config.focal_sigma
+    focal, sigma = focal_prior(people, config)
     return Problem(
         body=points,
         limits=make_limit_table(body),
         config=config,
-        focal=float(focal),
+        focal=focal,
         focal_sigma=sigma,
         shape_mask=torch.ones(len(body.shape_names)),
         advance=advance,

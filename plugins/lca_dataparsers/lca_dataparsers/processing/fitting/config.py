@@ -46,6 +46,11 @@ class FitConfig:
     """Standard deviation of the logarithm of the focal length around that prior."""
     metadata_focal_sigma: float = 0.03
     """The same around a focal length from metadata."""
+    closest_distance: float = 1.0
+    """Metres: where the field of view above would put the person nearer to the camera than this, a longer focal length
+    is taken."""
+    close_focal_sigma: float = 0.25
+    """Standard deviation of the logarithm of the focal length in that case."""
     shape_frames: int = 48
     """Frames that body shape and focal length are read from; the other frames take them as they are."""
     window: int = 300

@@ -12,6 +12,7 @@ from lca_dataparsers.processing.fitting.point_body import PointBody
 from lca_dataparsers.processing.fitting.state import FitState, Prediction, predict
 from lca_dataparsers.processing.fitting.targets import Targets
 from lca_dataparsers.processing.fitting.terms import TERMS, TermContext
+from lca_dataparsers.processing.fitting.terms.head_outline import outline_partners
 from lca_shared.tensors import Float, Int, Tensor
 
 SILHOUETTE_TERMS = ("outside", "coverage", "head_outline")
@@ -72,12 +73,16 @@ def run_stage(problem: Problem, targets: Targets, state: FitState, stage: Stage)
     state = state.settled()
     optimiser, scheduler = _optimiser(state, stage, config)
     partner = torch.zeros_like(targets.contour_weight, dtype=torch.long)
+    beside = torch.zeros_like(targets.outline[..., 0], dtype=torch.long)
     for iteration in range(_iterations(stage, config)):
         optimiser.zero_grad()
         prediction = problem.predict(targets, state, displacements)
         if silhouette and iteration % PARTNER_REFRESH == 0:
             partner = nearest_surface_points(prediction, targets)
-        context = TermContext(prediction, targets, problem.limits, config, problem.focal_sigma, partner, stage.cutoff)
+            beside = outline_partners(prediction, targets)
+        context = TermContext(
+            prediction, targets, problem.limits, config, problem.focal_sigma, partner, beside, stage.cutoff
+        )
         total = torch.stack([weight * TERMS[name](context) for name, weight in weights.items()]).sum()
         total.backward()
         optimiser.step()

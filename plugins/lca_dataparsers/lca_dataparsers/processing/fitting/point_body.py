@@ -56,7 +56,7 @@ FACE_LANDMARKS: tuple[int, ...] = (
 FACE_SPREAD_LIMIT = 0.004
 """Metres: face landmarks that wander more than this on renders are left out."""
 
-SURFACE_POINTS = {"body": 850, "head": 250}
+SURFACE_POINTS = {"body": 750, "head": 350}
 """Points on the surface that stand for the silhouette."""
 
 

@@ -5,7 +5,7 @@ from lca_dataparsers.processing.fitting.optimise import Stage
 PRIORS = {"pose_prior": 1.0, "joint_limits": 1.0, "smoothness": 0.2}
 PERSON_PRIORS = {"shape_prior": 1.0, "focal_prior": 1.0}
 PICTURE = {"body": 1.0, "face": 6.0}
-SILHOUETTE = {"outside": 10.0, "coverage": 3.0, "head_outline": 1.0}
+SILHOUETTE = {"outside": 10.0, "coverage": 3.0, "head_outline": 4.0}
 
 ORIENT = Stage("orient", 80, 0.05, {"body_world": 1.0, **PRIORS, "smoothness": 0.06}, ("pose",))
 """Before a translation is known: the detector's 3D alone."""

@@ -26,6 +26,11 @@ ADULT_HEIGHT = 1.7
 CONTOUR_POINTS = 120
 FACE_TOP, FACE_BOTTOM = 10, 152
 """Face landmarks at the middle of the forehead's edge and under the chin: their distance is the face's size."""
+FACE_OVAL: tuple[int, ...] = (
+    *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
+    *(152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
+)
+"""Face landmarks around the face, in order. They slide over the skin as the head turns, but stay on its outline."""
 SEEN_VISIBILITY = 0.3
 
 
@@ -48,6 +53,10 @@ class Targets:
     face_seen: Float[Tensor, "frames"]
     face_size: Float[Tensor, "frames"]
     """Pixels from forehead to chin."""
+    outline: Float[Tensor, "frames oval 2"]
+    """Pixels of the face landmarks around forehead, cheeks and jaw (:data:`FACE_OVAL`)."""
+    outline_normal: Float[Tensor, "frames oval 2"]
+    """Unit vectors out of the face."""
     hands: Float[Tensor, "frames 2 21 2"]
     hand_weight: Float[Tensor, "frames 2"]
     outside_distance: Float[Tensor, "frames 1 height width"]
@@ -117,6 +126,8 @@ def make_targets(
         face=tensor(face[:, list(body.face_landmarks)]),
         face_seen=tensor(face_seen),
         face_size=tensor(np.where(face_seen, size, 1.0).clip(1.0)),
+        outline=tensor(face[:, list(FACE_OVAL)]),
+        outline_normal=tensor(_outward(face[:, list(FACE_OVAL)])),
         hands=tensor(np.nan_to_num(observations.hand_points)),
         hand_weight=tensor(hands),
         outside_distance=tensor(np.stack(distances))[:, None],
@@ -127,6 +138,15 @@ def make_targets(
         gaze=gaze_from_blendshapes(observations.blendshapes, face_seen),
         picture=tensor(observations.image_size),
     )
+
+
+def _outward(oval: Float[np.ndarray, "frames oval 2"]) -> Float[np.ndarray, "frames oval 2"]:
+    """Unit normals of closed curves, pointing away from their middle."""
+    along = np.roll(oval, -1, axis=1) - np.roll(oval, 1, axis=1)
+    normal = np.stack([along[..., 1], -along[..., 0]], axis=-1)
+    normal = normal / np.linalg.norm(normal, axis=-1, keepdims=True).clip(1e-6)
+    outwards = ((oval - oval.mean(axis=1, keepdims=True)) * normal).sum(axis=-1, keepdims=True)
+    return normal * np.where(outwards < 0.0, -1.0, 1.0)
 
 
 def person_height(

@@ -4,10 +4,11 @@ from lca_dataparsers.processing.fitting.terms.body import body, body_world
 from lca_dataparsers.processing.fitting.terms.context import TermContext
 from lca_dataparsers.processing.fitting.terms.face import face
 from lca_dataparsers.processing.fitting.terms.hands import hands
+from lca_dataparsers.processing.fitting.terms.head_outline import head_outline
 from lca_dataparsers.processing.fitting.terms.joint_limits import joint_limits
 from lca_dataparsers.processing.fitting.terms.person_prior import focal_prior, shape_prior
 from lca_dataparsers.processing.fitting.terms.pose_prior import pose_prior
-from lca_dataparsers.processing.fitting.terms.silhouette import coverage, head_outline, outside
+from lca_dataparsers.processing.fitting.terms.silhouette import coverage, outside
 from lca_dataparsers.processing.fitting.terms.smoothness import smoothness
 
 TERMS = {

@@ -22,6 +22,8 @@ class TermContext:
     focal_sigma: float
     contour_partner: Tensor
     """[frames, contour] index of the surface point nearest to each outline point, refreshed now and then."""
+    outline_partner: Tensor
+    """[frames, oval] index of the head's surface point beside each point of the face's outline."""
     cutoff: float
     """Where the robust norm of the body points turns over, in standard deviations."""
 

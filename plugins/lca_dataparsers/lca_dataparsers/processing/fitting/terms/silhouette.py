@@ -31,8 +31,3 @@ def coverage(context: TermContext) -> Float[Tensor, ""]:
     offset = torch.gather(context.prediction.pixels["surface"], 1, partner) - targets.contour
     squared = (offset / (SIGMA * targets.person_height[:, None, None])).square().sum(-1)
     return (targets.contour_weight * robust(squared, COVERAGE_CUTOFF)).mean()
-
-
-def head_outline(context: TermContext) -> Float[Tensor, ""]:
-    """Not used yet."""
-    return context.targets.times.new_zeros(())
