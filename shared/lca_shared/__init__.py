@@ -3,8 +3,11 @@
 Set ``LCA_TYPECHECK=1`` to check every annotated tensor's shape and dtype at run time (the tests always do).
 """
 
-from lca_shared.tensors import install_typechecking_if_asked
+import os
 
 __version__ = "0.1.0"
 
-install_typechecking_if_asked()
+if os.environ.get("LCA_TYPECHECK", "0") == "1":  # the module imports torch: commands' --help must not wait for it
+    from lca_shared.tensors import install_typechecking_if_asked
+
+    install_typechecking_if_asked()
