@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import tyro
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 class InspectConfig:
     """Summarise a dataset and draw a contact sheet: picture, body mesh, mask outline, face box."""
 
-    dataset: Path
+    dataset: tyro.conf.Positional[Path]
     """The dataset's folder."""
     sheet: Path | None = None
     """Where the contact sheet goes; by default DATASET/inspect.png."""
