@@ -72,7 +72,7 @@ class ClipObservations:
     @property
     def seen(self) -> np.ndarray:
         """[T] bool: frames in which a person was found."""
-        return np.isfinite(self.body_points).all(axis=(1, 2))
+        return np.asarray(np.isfinite(self.body_points).all(axis=(1, 2)))
 
     def __getitem__(self, index: slice | np.ndarray) -> "ClipObservations":
         """Some of the frames."""

@@ -1,0 +1,145 @@
+"""All pictures of a source through the detectors, chunk by chunk, on several threads, resumable."""
+
+import queue
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from itertools import islice
+
+import cv2
+import numpy as np
+
+from lca_dataparsers.processing.choosing import PersonChooser
+from lca_dataparsers.processing.decode import Picture, Source
+from lca_dataparsers.processing.estimators import PersonDetails, PersonEstimator, Sighting
+from lca_dataparsers.processing.notes import BLANK, NO_PERSON, FrameNote, is_blank, refused_person, sharpness
+from lca_dataparsers.processing.observations import ClipObservations, empty_observations
+from lca_dataparsers.processing.work_folder import WorkFolder
+
+CHUNK = 24
+"""Pictures per chunk of a clip: what a killed run loses at most. Bounds the memory."""
+
+
+def estimate_source(
+    source: Source,
+    folder: WorkFolder,
+    estimators: list[PersonEstimator],
+    *,
+    long_side: int,
+    person: int | None = None,
+    progress: Callable[[int], None] = lambda pictures: None,
+) -> None:
+    """Run the detectors over what is left of ``source`` and put the results into ``folder``.
+
+    Args:
+        source: the pictures.
+        folder: holds the chunks of an earlier run, and takes the new ones.
+        estimators: one per thread.
+        long_side: of the stored pictures, pixels.
+        person: which of several people (see :class:`PersonChooser`).
+        progress: called with the number of pictures done since the last call.
+
+    Raises:
+        UserError: the source cannot be read, or the folder cannot be written.
+    """
+    if folder.finished:
+        return
+    chunks, notes = folder.load()
+    progress(len(notes))
+    size = 1 if source.kind == "photos" else CHUNK
+    chooser = PersonChooser(person, _last_box(chunks))
+    idle: queue.SimpleQueue[PersonEstimator] = queue.SimpleQueue()
+    for estimator in estimators:
+        idle.put(estimator)
+    with closing(source.pictures()) as pictures, ThreadPoolExecutor(len(estimators) + 1) as pool:
+        rest = (picture.fitted(long_side) for picture in islice(pictures, len(notes), None))
+        coming: Future[list[Picture]] = pool.submit(_take, rest, size)
+        while chunk := coming.result():
+            coming = pool.submit(_take, rest, size)  # decoding goes on meanwhile
+            folder.add(*_observed(chunk, chooser if source.kind != "photos" else PersonChooser(person), pool, idle))
+            progress(len(chunk))
+    folder.finish(list(source.notices))
+
+
+def _take(pictures: Iterator[Picture], count: int) -> list[Picture]:
+    return list(islice(pictures, count))
+
+
+def _last_box(chunks: list[ClipObservations]) -> np.ndarray | None:
+    boxes = [box for chunk in chunks for box in chunk.person_boxes if np.isfinite(box).all()]
+    return boxes[-1] if boxes else None
+
+
+def _observed(
+    pictures: list[Picture],
+    chooser: PersonChooser,
+    pool: ThreadPoolExecutor,
+    idle: "queue.SimpleQueue[PersonEstimator]",
+) -> tuple[ClipObservations, list[FrameNote], list[np.ndarray | None]]:
+    """Observations, notes and masks of one chunk. Who is followed is decided in order; all else runs side by side."""
+
+    def look(picture: Picture) -> list[Sighting] | None:
+        if is_blank(picture.image):
+            return None
+        estimator = idle.get()
+        try:
+            return estimator.people(picture.image)
+        finally:
+            idle.put(estimator)
+
+    def look_closer(picture: Picture, person: Sighting | None, alone: bool) -> PersonDetails | None:
+        if person is None:
+            return None
+        estimator = idle.get()
+        try:
+            return estimator.details(picture.image, person, alone)
+        finally:
+            idle.put(estimator)
+
+    people = list(pool.map(look, pictures))
+    chosen = [chooser.choose(found or []) for found in people]
+    details = list(pool.map(look_closer, pictures, chosen, [len(found or []) == 1 for found in people]))
+
+    times, first = np.array([picture.time for picture in pictures]), pictures[0]
+    observations = empty_observations(times, first.size, first.focal)
+    notes, masks = [], []
+    for row, (picture, found, person, detail) in enumerate(zip(pictures, people, chosen, details)):
+        refused, mask, sharp = BLANK if found is None else NO_PERSON, None, 0.0
+        if person is not None and detail is not None:
+            mask = _with_transparency(detail.mask, picture.alpha)
+            refused = refused_person(detail.box, person.points, person.visibility, picture.size)
+            if not refused:
+                _fill(observations, row, person, detail, mask)
+                sharp = sharpness(picture.image, detail.box)
+        width, height = picture.size
+        notes.append(
+            FrameNote(
+                picture.index,
+                picture.time,
+                picture.name,
+                width,
+                height,
+                picture.focal,
+                len(found or []),
+                sharp,
+                refused,
+            )
+        )
+        masks.append(None if refused else mask)
+    return observations, notes, masks
+
+
+def _with_transparency(mask: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    """Pictures that were cut out before know their outline better than any detector."""
+    return mask if alpha is None else np.where(cv2.dilate(mask, np.ones((15, 15))) > 64, alpha, 0).astype(np.uint8)
+
+
+def _fill(observations: ClipObservations, row: int, person: Sighting, detail: PersonDetails, mask: np.ndarray) -> None:
+    observations.body_points[row] = person.points
+    observations.body_visibility[row] = person.visibility
+    observations.body_points_world[row] = person.points_world
+    for name in ("face_points", "blendshapes", "head_from_canonical", "hand_points", "hand_scores"):
+        getattr(observations, name)[row] = getattr(detail, name)
+    height, width = observations.masks.shape[1:]
+    observations.masks[row] = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
+    observations.person_boxes[row] = detail.box

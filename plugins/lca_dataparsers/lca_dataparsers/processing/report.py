@@ -1,0 +1,73 @@
+"""What processing did, in figures: kept in ``subject.json`` and printed at the end."""
+
+import math
+import resource
+import sys
+from typing import Any
+
+from lca_dataparsers.processing.fitting import measure_fit
+from lca_dataparsers.processing.notes import counted
+from lca_dataparsers.processing.records import FittedClip
+
+_FIGURES = {
+    "body_median": ("body points off, median", "% of height"),
+    "body_p90": ("body points off, 90th percentile", "% of height"),
+    "face_median": ("face points off, median", "% of face"),
+    "face_p90": ("face points off, 90th percentile", "% of face"),
+    "iou_median": ("body over mask, median", "IoU"),
+    "inside_median": ("body inside mask, median", "share"),
+    "acceleration": ("joint acceleration, mean", "mm/frame²"),
+    "root_acceleration": ("root acceleration, mean", "mm/frame²"),
+    "limit_violations": ("frames beyond joint limits", "share"),
+    "focal": ("focal length", "pixels"),
+}
+
+
+def make_report(clip: FittedClip, reasons: list[str]) -> dict[str, Any]:
+    """Counts and figures of one subject; plain JSON, unknown figures are None."""
+    figures = {name: value for name, value in measure_fit(clip.fit).items() if name in _FIGURES}
+    return {
+        "pictures": len(reasons),
+        "used": reasons.count(""),
+        "refused": counted(reasons),
+        "several_people": sum(note.people > 1 for note in clip.notes),
+        "face_seen": int((clip.fit.face_confidence > 0).sum()),
+        "left_hand_seen": int((clip.fit.hand_confidence[:, 0] > 0).sum()),
+        "right_hand_seen": int((clip.fit.hand_confidence[:, 1] > 0).sum()),
+        "fit": {name: round(value, 4) if math.isfinite(value) else None for name, value in figures.items()},
+    }
+
+
+def timing(pictures: int, seconds: float) -> dict[str, Any]:
+    """The part of a report that differs from run to run."""
+    return {
+        "seconds": round(seconds, 1),
+        "frames_per_second": round(pictures / max(seconds, 1e-6), 2),
+        "peak_memory_mb": peak_memory(),
+    }
+
+
+def peak_memory() -> int:
+    """Of this process so far, MB."""
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(used / (2**20 if sys.platform == "darwin" else 2**10))  # macOS counts bytes, Linux kB
+
+
+def report_table(subject: str, report: dict[str, Any]):
+    """A rich table of a report."""
+    from rich.table import Table
+
+    table = Table(title=subject, show_header=False)
+    table.add_row("pictures read", str(report["pictures"]))
+    table.add_row("used", f"{report['used']} ({100 * report['used'] / max(1, report['pictures']):.1f} %)")
+    for reason, count in report["refused"].items():
+        table.add_row(f"left out: {reason}", str(count))
+    for name in ("face_seen", "left_hand_seen", "right_hand_seen"):
+        table.add_row(name.replace("_", " "), str(report[name]))
+    for name, (label, unit) in _FIGURES.items():
+        value = report["fit"].get(name)
+        if value is not None:
+            table.add_row(label, f"{value:.2f} {unit}")
+    table.add_row("pictures per second, all steps", f"{report['frames_per_second']:.1f}")
+    table.add_row("peak memory", f"{report['peak_memory_mb']} MB")
+    return table

@@ -1,0 +1,149 @@
+"""One subject from detection to the dataset."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lca_dataparsers.dataset.schema import FrameRecord, SubjectInfo
+from lca_dataparsers.dataset.writer import DatasetWriter
+from lca_dataparsers.processing.decode import Source
+from lca_dataparsers.processing.estimate import estimate_source
+from lca_dataparsers.processing.estimators import PersonEstimator
+from lca_dataparsers.processing.fitting import FitConfig, fit_clip
+from lca_dataparsers.processing.notes import counted
+from lca_dataparsers.processing.observations import concatenate
+from lca_dataparsers.processing.one_camera import IN_PLACE, brought_together
+from lca_dataparsers.processing.overlay_video import NoOverlay, Overlay, SheetOverlay, VideoOverlay, drawn_frame
+from lca_dataparsers.processing.progress import Stages
+from lca_dataparsers.processing.records import FittedClip, frame_record, head_boxes
+from lca_dataparsers.processing.report import make_report, timing
+from lca_dataparsers.processing.work_folder import WorkFolder
+from lca_shared.body import get_body_model
+from lca_shared.errors import UserError
+
+BODY_MODEL = "anny"
+
+
+@dataclass(frozen=True)
+class SubjectSettings:
+    """How a subject is made."""
+
+    long_side: int
+    person: int | None
+    fit: FitConfig
+    split: str
+    licence: str
+    overlay: Path | None
+    """Folder of the overlays; None = draw none."""
+
+
+def process_subject(
+    name: str,
+    source: Source,
+    folder: WorkFolder,
+    writer: DatasetWriter,
+    estimators: list[PersonEstimator],
+    settings: SubjectSettings,
+    stages: Stages,
+) -> dict[str, Any]:
+    """Detect, fit, and write one subject.
+
+    Returns:
+        Its report (see :func:`make_report`).
+
+    Raises:
+        UserError: the source cannot be read, nobody was found, or no picture is good enough; what was detected stays
+            in ``folder``.
+    """
+    start = time.monotonic()
+    with stages.stage(f"{name}: detecting", source.expected) as advance:
+        estimate_source(
+            source, folder, estimators, long_side=settings.long_side, person=settings.person, progress=advance
+        )
+    clip = _fitted(name, source, folder, settings, stages)
+    reasons = clip.reasons()
+    if not any(reason == "" for reason in reasons):
+        raise UserError(f"{source.path}: no picture can be used ({_said(reasons)}).")
+    report = make_report(clip, reasons) | timing(len(reasons), time.monotonic() - start)
+    subject = SubjectInfo(
+        id=name,
+        shape=tuple(clip.fit.shape.tolist()),
+        split=settings.split,
+        source=str(source.path.name),
+        licence=settings.licence,
+        report=report,
+    )
+    with stages.stage(f"{name}: writing", report["used"]) as advance:
+        with _open_overlay(name, source, clip, settings.overlay) as overlay:
+            frames = _counting(_frames(clip, reasons, source, folder, settings, overlay), advance)
+            writer.write_subject(subject, frames, overwrite=True)
+    return report | timing(len(reasons), time.monotonic() - start)
+
+
+def _fitted(name: str, source: Source, folder: WorkFolder, settings: SubjectSettings, stages: Stages) -> FittedClip:
+    chunks, notes = folder.load()
+    if not any(chunk.seen.any() for chunk in chunks):
+        raise UserError(
+            f"{source.path}: nobody was found in {len(notes)} pictures ({_said([note.refused for note in notes])}). "
+            "A person should be at least 96 pixels tall and in plain view."
+        )
+    config = settings.fit
+    if source.kind == "photos":
+        observations, placements = brought_together(chunks, notes, config.field_of_view)
+        config = replace(config, independent_frames=True)
+    else:
+        observations, placements = concatenate(chunks), [IN_PLACE] * len(notes)
+    with stages.stage(f"{name}: fitting the body", 1000) as advance:
+        done = 0
+
+        def share(value: float) -> None:
+            nonlocal done
+            advance(int(1000 * value) - done)
+            done = int(1000 * value)
+
+        fit = fit_clip(observations, config, share)
+    return FittedClip(observations, fit, notes, placements)
+
+
+def _counting(frames: Iterator[Any], advance: Callable[[int], None]) -> Iterator[Any]:
+    for frame in frames:
+        yield frame
+        advance(1)
+
+
+def _frames(
+    clip: FittedClip,
+    reasons: list[str],
+    source: Source,
+    folder: WorkFolder,
+    settings: SubjectSettings,
+    overlay: Overlay,
+) -> Iterator[tuple[FrameRecord, np.ndarray, np.ndarray]]:
+    """Frames for the writer, and the overlay on the way: pictures are decoded a second time rather than kept."""
+    body = get_body_model(BODY_MODEL)
+    boxes = head_boxes(body, clip.fit)
+    for row, picture in enumerate(source.pictures()):
+        image, reason = picture.fitted(settings.long_side).image, reasons[row]
+        mask = None if clip.notes[row].refused else folder.mask(clip.notes[row])
+        if overlay.wanted:
+            overlay.add(drawn_frame(clip, row, body, image, mask, reason))
+        if not reason and mask is not None:
+            yield frame_record(clip, row, boxes[row]), image, mask
+
+
+def _open_overlay(name: str, source: Source, clip: FittedClip, folder: Path | None) -> AbstractContextManager[Overlay]:
+    if folder is None:
+        return nullcontext(NoOverlay())
+    if source.kind == "photos":
+        return SheetOverlay(folder / f"{name}.jpg")
+    steps = np.diff(clip.observations.times)
+    return VideoOverlay(folder / f"{name}.mp4", 1 / float(np.median(steps)) if len(steps) else 1.0)
+
+
+def _said(reasons: list[str]) -> str:
+    return ", ".join(f"{reason}: {count}" for reason, count in counted(reasons).items())
