@@ -5,6 +5,7 @@ import multiprocessing
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -68,6 +69,9 @@ def run(config: SynthConfig) -> None:
     with tqdm(total=config.subjects, initial=kept, unit="person", desc="synth", disable=None) as progress:
         for _ in _made(config, todo):
             progress.update()
+    others = len(existing.keys() - {f"person_{index:04d}" for index in range(config.subjects)})
+    if others:
+        print(f"{config.output_dir} holds {others} more subjects of earlier runs.")
     views = config.cameras if config.kind == "studio" else 1
     print(
         f"Wrote {len(todo)} subjects ({kept} were there already) of {config.frames * views} images to "
@@ -108,6 +112,11 @@ def _made(config: SynthConfig, todo: list[int]) -> Iterator[int]:
             for future in as_completed(futures):
                 future.result()
                 yield futures[future]
+        except BrokenProcessPool as error:
+            raise UserError(
+                f"A process that was rendering died (out of memory?). What is finished is kept in {config.output_dir}: "
+                "run the same command again, with fewer --workers."
+            ) from error
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
