@@ -64,18 +64,18 @@ def _both_sides(key: str, label: str, low: float, high: float, joint: str, child
 
 
 POSE_SLIDERS: tuple[PoseSlider, ...] = (
-    PoseSlider("head_yaw", "Head yaw", -70, 70, (Turn("neck01", UP, 0.3), Turn("head", UP, 0.7))),
-    PoseSlider("head_pitch", "Head pitch", -40, 40, (Turn("neck01", LEFT, -0.3), Turn("head", LEFT, -0.7))),
-    PoseSlider("jaw_open", "Jaw open", 0, 1, expressions=("jawOpen",)),
-    PoseSlider("smile", "Smile", 0, 1, expressions=("mouthSmileLeft", "mouthSmileRight")),
-    PoseSlider("blink", "Blink", 0, 1, expressions=("eyeBlinkLeft", "eyeBlinkRight")),
-    PoseSlider("gaze_yaw", "Gaze yaw", -35, 35, gaze=(1.0, 0.0)),
-    PoseSlider("gaze_pitch", "Gaze pitch", -25, 25, gaze=(0.0, 1.0)),
-    PoseSlider("torso_twist", "Torso twist", -45, 45, (Turn("spine03", UP, 0.5), Turn("spine01", UP, 0.5))),
-    *_both_sides("arm", "arm up", -45, 120, "upperarm01", "lowerarm01", UP),
-    *_both_sides("elbow", "elbow", 0, 140, "lowerarm01", "wrist", FRONT),
-    *_both_sides("leg", "leg forward", -20, 90, "upperleg01", "lowerleg01", FRONT),
-    *_both_sides("knee", "knee", 0, 130, "lowerleg01", "foot", BACK),
+    PoseSlider("head_yaw", "Head yaw", -70.0, 70.0, (Turn("neck01", UP, 0.3), Turn("head", UP, 0.7))),
+    PoseSlider("head_pitch", "Head pitch", -40.0, 40.0, (Turn("neck01", LEFT, -0.3), Turn("head", LEFT, -0.7))),
+    PoseSlider("jaw_open", "Jaw open", 0.0, 1.0, expressions=("jawOpen",)),
+    PoseSlider("smile", "Smile", 0.0, 1.0, expressions=("mouthSmileLeft", "mouthSmileRight")),
+    PoseSlider("blink", "Blink", 0.0, 1.0, expressions=("eyeBlinkLeft", "eyeBlinkRight")),
+    PoseSlider("gaze_yaw", "Gaze yaw", -35.0, 35.0, gaze=(1.0, 0.0)),
+    PoseSlider("gaze_pitch", "Gaze pitch", -25.0, 25.0, gaze=(0.0, 1.0)),
+    PoseSlider("torso_twist", "Torso twist", -45.0, 45.0, (Turn("spine03", UP, 0.5), Turn("spine01", UP, 0.5))),
+    *_both_sides("arm", "arm up", -45.0, 120.0, "upperarm01", "lowerarm01", UP),
+    *_both_sides("elbow", "elbow", -40.0, 100.0, "lowerarm01", "wrist", FRONT),
+    *_both_sides("leg", "leg forward", -20.0, 90.0, "upperleg01", "lowerleg01", FRONT),
+    *_both_sides("knee", "knee", 0.0, 130.0, "lowerleg01", "foot", BACK),
 )
 """In the order in which a viewer shows them. Joint names are Anny's; see :func:`usable_sliders` for other bodies."""
 

@@ -21,7 +21,7 @@ def write_picture(picture: np.ndarray, path: Path) -> None:
         Image.fromarray(picture).save(temporary)
 
 
-def write_video(frames: Iterable[np.ndarray], path: Path, fps: float) -> int:
+def write_video(frames: Iterable[np.ndarray], path: Path, fps: float | int) -> int:
     """Write uint8 [height, width, 3] RGB frames as H.264 that browsers play; odd sides lose a pixel.
 
     Returns:
