@@ -17,6 +17,18 @@ Container = TypeVar("Container")
 
 
 @dataclass(frozen=True)
+class ReferenceFit:
+    """The body that processing fitted to each reference view; the paper's networks do not need it."""
+
+    pose: BodyPose
+    """Batch shape ``[*b views]``."""
+    cameras: Cameras
+    """Of ``ReferenceViews.images``, batch shape ``[*b views]``."""
+    face_cameras: Cameras
+    """Of ``ReferenceViews.face_images``, batch shape ``[*b views]``."""
+
+
+@dataclass(frozen=True)
 class ReferenceViews:
     """Pictures of a subject from which the avatar is made: square crops, in no particular order."""
 
@@ -28,6 +40,8 @@ class ReferenceViews:
     """Crops around the head; all zero (with zero mask) where the face was not seen."""
     face_masks: Float[Tensor, "*b views 1 fh fw"]
     """Person mask of ``face_images``."""
+    fit: ReferenceFit | None = None
+    """Needed by models with ``LCAConfig.projected_colors``."""
 
 
 @dataclass(frozen=True)

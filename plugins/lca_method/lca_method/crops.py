@@ -10,7 +10,7 @@ import torch
 from lca_dataparsers.dataset.crop import square_box
 from lca_dataparsers.dataset.frames import Frame
 from lca_dataparsers.dataset.reader import AvatarDataset
-from lca_method.batch import DrivingSignal, ReferenceViews, SubjectBatch, TargetViews, stacked
+from lca_method.batch import DrivingSignal, ReferenceFit, ReferenceViews, SubjectBatch, TargetViews, stacked
 from lca_shared.cameras import Cameras
 from lca_shared.tensors import Float, Tensor, UInt8
 
@@ -90,7 +90,10 @@ class CropReader:
         """
         body = [self._crop(subject, row, "body", self.sizes.reference) for row in rows]
         face = [self._crop(subject, row, "face", self.sizes.face) for row in rows]
-        return ReferenceViews(_images(body), _masks(body), _images(face), _masks(face))
+        poses = self.dataset.subjects[subject].frames.poses(list(rows))
+        cameras, face_cameras = (stacked([crop.camera for crop in crops]) for crops in (body, face))
+        fit = ReferenceFit(poses, cameras, face_cameras)
+        return ReferenceViews(_images(body), _masks(body), _images(face), _masks(face), fit)
 
     def targets(self, subject: str, rows: Sequence[int]) -> TargetViews:
         """Target views of some rows, ``[targets, ...]``.
@@ -126,7 +129,7 @@ class CropReader:
         frame = self.dataset.subjects[subject].load(row)
         if region == "face" and not frame.face_seen:
             nothing = torch.zeros(1, size, size, dtype=torch.uint8)
-            return Crop(nothing.expand(3, -1, -1), nothing, nothing, frame.camera)
+            return Crop(nothing.expand(3, -1, -1), nothing, nothing, frame.camera.resized(size, size))
         box = frame.face_box if region == "face" else square_box(frame.person_box, self.sizes.margin)
         return crop_of(frame, box, size)
 

@@ -30,6 +30,9 @@ class LCAConfig:
     color_lookup: int = 0
     """Start colours from a soft lookup of patch colours in the reference pictures, with this many numbers per query;
     0 = off (not in the paper; it carries colours over to new people after little training)."""
+    projected_colors: bool = False
+    """Start colours from the pixels where the body fitted to each reference view projects (not in the paper; needs
+    ``color_lookup`` for what no view shows)."""
     template_expression: bool = False
     """Let the template's own expression displacements move the Gaussians' points before the pose-dependent head
     corrects them (not in the paper, which leaves expression to the head)."""
@@ -51,5 +54,6 @@ def tiny_config() -> LCAConfig:
         background_tokens="drop",
         patch_colors=True,
         color_lookup=16,
+        projected_colors=True,
         template_expression=True,
     )

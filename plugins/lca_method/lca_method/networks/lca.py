@@ -16,11 +16,14 @@ from lca_method.networks.fourier import fourier_features, fourier_width
 from lca_method.networks.gaussian_heads import CanonicalHead, PoseDependentHead
 from lca_method.networks.image_tokens import ImageTokenizer, ImageTokens
 from lca_method.networks.placement import place
+from lca_method.networks.projected_colors import ProjectedColors
 from lca_method.networks.subject import SubjectCode
 from lca_shared.body.anchors import SurfacePoints, body_at
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.encoders import ImageEncoder, build_encoder
+from lca_shared.errors import UserError
 from lca_shared.gaussians import Gaussians
+from lca_shared.skinning import apply_blended, blend_transforms
 from lca_shared.tensors import Float, Tensor
 
 
@@ -57,12 +60,16 @@ class LCA(nn.Module):
         self.config = config
         self._body = body
         self._point_body = body
+        self._normals = body.template_vertices  # both follow from the sampled points: see _read_template
         width, each = config.transformer.width, config.placement.gaussians_per_token
         self.image_encoder = build_encoder(config.encoder) if encoder is None else encoder
         self.tokenizer = ImageTokenizer(self.image_encoder.width, width, config.background_tokens, config.patch_colors)
         self.geometric_projection = nn.Linear(fourier_width(config.fourier_frequencies), width)
         self.encoder = Encoder(config.transformer)
         self.color_lookup = ColorLookup(width, each, config.color_lookup) if config.color_lookup else None
+        if config.projected_colors and not config.color_lookup:
+            raise UserError("projected_colors needs color_lookup (query numbers > 0) for what no reference view shows.")
+        self.projected_colors = ProjectedColors() if config.projected_colors else None
         self.canonical_head = CanonicalHead(width, each, config.heads)
         self.driving_vector = DrivingVector(len(body.driven_joints), len(body.expression_names), config.driving)
         self.pose_head = PoseDependentHead(width, self.driving_vector.width, each, config.heads)
@@ -136,7 +143,10 @@ class LCA(nn.Module):
             tokens = tokens.float()
             looked_up = None
             if self.color_lookup is not None:
-                looked_up = color_logits(self.color_lookup(tokens, (body_tokens, face_tokens)))
+                found = self.color_lookup(tokens, (body_tokens, face_tokens))
+                if self.projected_colors is not None:
+                    found = self._projected(references, shape, found)
+                looked_up = color_logits(found)
             limit = self.config.heads.scale_limit(step)
             relative = self.canonical_head(tokens, self.initial_scales, limit, looked_up)
             points = self.surface_points(shape)
@@ -177,6 +187,30 @@ class LCA(nn.Module):
         """Each Gaussian's point on the shaped rest body, metres."""
         return self.point_body.shaped(shape).vertices
 
+    def _projected(
+        self, references: ReferenceViews, shape: Float[Tensor, "*b coefficients"], fallback: Float[Tensor, "*b n 3"]
+    ) -> Float[Tensor, "*b n 3"]:
+        """Colours of each Gaussian's surface point in the reference views (see ``ProjectedColors``)."""
+        if references.fit is None or self.projected_colors is None:
+            raise UserError("This model reads colours where the fitted body projects: give ReferenceViews.fit.")
+        body, shape = self.point_body, shape[..., None, :]
+        with torch.no_grad():
+            shaped = body.shaped(shape)
+            blended = blend_transforms(body.active_weights, body.active_transforms(shaped.joints, references.fit.pose))
+            points = apply_blended(blended, shaped.vertices)
+            normals = nn.functional.normalize((blended[..., :3] @ self._normals[..., None])[..., 0], dim=-1)
+        return self.projected_colors(
+            points,
+            normals,
+            references.images,
+            references.masks,
+            references.face_images,
+            references.face_masks,
+            references.fit,
+            float(self.initial_scales.median()) / _SCALE_PER_SPACING,
+            fallback,
+        )
+
     def _tokens(self, features: Tensor, images: Tensor, masks: Tensor) -> ImageTokens:
         grid = self.image_encoder.grid(images.shape[-2], images.shape[-1])
         return self.tokenizer(features, grid, images, masks)
@@ -189,6 +223,7 @@ class LCA(nn.Module):
         points = tokens.read(body.template_vertices, body.faces)
         self.token_code = fourier_features(points, self.config.fourier_frequencies)
         self._point_body = body_at(body, gaussians)
+        self._normals = gaussians.normals(body.template_vertices, body.faces)
 
 
 _SCALE_PER_SPACING = 0.6
