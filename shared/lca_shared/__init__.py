@@ -7,7 +7,8 @@ import os
 
 __version__ = "0.1.0"
 
-if os.environ.get("LCA_TYPECHECK", "0") == "1":  # the module imports torch: commands' --help must not wait for it
-    from lca_shared.tensors import install_typechecking_if_asked
+if os.environ.get("LCA_TYPECHECK", "0") == "1":
+    # Only then: torch takes seconds that `--help` should not.
+    from lca_shared.tensors import check_annotations
 
-    install_typechecking_if_asked()
+    check_annotations()
