@@ -1,0 +1,138 @@
+"""Training, resuming and refusing through nerfstudio's trainer, with networks of a few thousand weights."""
+
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from nerfstudio.configs.method_configs import all_methods
+from nerfstudio.utils import writer
+
+from lca_method.checkpoints import latest_checkpoint
+from lca_method.lca_trainer import LCATrainer, LCATrainerConfig
+from lca_method.networks import LCAConfig
+from lca_shared.errors import UserError
+
+
+def small(data: Path, output: Path, network: LCAConfig, steps: int, run: str = "run") -> LCATrainerConfig:
+    config = deepcopy(all_methods["lca-pretrain-tiny"])
+    config.output_dir, config.timestamp, config.max_num_iterations = output, run, steps
+    config.vis, config.viewer.quit_on_train_completion = "tensorboard", True
+    config.logging.local_writer.enable = False
+    manager, model = config.pipeline.datamanager, config.pipeline.model
+    manager.data = data
+    manager.image_size, manager.face_size, manager.target_size, manager.prefetch_steps = 32, 16, 32, 0
+    model.network, model.eval_lpips = network, False
+    model.losses = replace(model.losses, lpips=0.0)
+    return config
+
+
+def trained(config: LCATrainerConfig) -> LCATrainer:
+    torch.manual_seed(config.machine.seed)
+    writer.EVENT_WRITERS.clear()
+    trainer = config.setup(local_rank=0, world_size=1)
+    trainer.setup()
+    trainer.train()
+    return trainer
+
+
+def parameters(trainer: LCATrainer) -> torch.Tensor:
+    return torch.cat([value.detach().flatten() for value in trainer.pipeline.model.parameters()])
+
+
+@pytest.fixture(scope="module")
+def whole_run(people: Path, tmp_path_factory: pytest.TempPathFactory, small_network: LCAConfig) -> LCATrainer:
+    return trained(small(people, tmp_path_factory.mktemp("whole"), small_network, steps=4))
+
+
+@pytest.fixture(scope="module")
+def small_network() -> LCAConfig:
+    tiny = all_methods["lca-pretrain-tiny"].pipeline.model.network
+    return replace(
+        tiny,
+        encoder=replace(tiny.encoder, width=16, patch_size=8),
+        transformer=replace(tiny.transformer, layers=1, width=32, heads=2),
+        placement=replace(tiny.placement, tokens=48, gaussians_per_token=4),
+        heads=replace(tiny.heads, hidden=16),
+    )
+
+
+def test_weights_move_and_one_whole_checkpoint_is_left(whole_run: LCATrainer) -> None:
+    path = latest_checkpoint(whole_run.checkpoint_dir)
+    assert path.name == "step-000000003.ckpt"
+    assert [p.name for p in whole_run.checkpoint_dir.iterdir()] == [path.name]
+    assert not (whole_run.base_dir / "checkpoint.part").exists()
+    state = torch.load(path, weights_only=True)
+    assert any("token_faces" in name or "token_barycentric" in name for name in state["pipeline"])
+    assert not any("lpips" in name or "perceptual" in name for name in state["pipeline"])
+
+
+def test_a_resumed_run_ends_where_the_whole_run_ends(
+    whole_run: LCATrainer, people: Path, tmp_path: Path, small_network: LCAConfig
+) -> None:
+    half = small(people, tmp_path, small_network, steps=4, run="half")
+    half.max_num_iterations = 2
+    checkpoints = trained(half).checkpoint_dir
+    (checkpoints.parent / "checkpoint.part").write_bytes(b"left by a kill")
+    rest = small(people, tmp_path, small_network, steps=4, run="rest")
+    rest.load_dir = checkpoints
+    resumed = trained(rest)
+    assert resumed.step == 3
+    assert torch.equal(parameters(resumed), parameters(whole_run))
+
+
+def test_a_finished_run_resumes_to_itself(whole_run, people: Path, tmp_path: Path, small_network: LCAConfig) -> None:
+    again = small(people, tmp_path, small_network, steps=4)
+    again.load_dir = whole_run.checkpoint_dir
+    resumed = trained(again)
+    assert latest_checkpoint(resumed.checkpoint_dir).name == "step-000000003.ckpt"
+    assert torch.equal(parameters(resumed), parameters(whole_run))
+
+
+def test_a_checkpoint_of_another_config_is_refused_by_the_fields_that_differ(
+    whole_run: LCATrainer, people: Path, tmp_path: Path, small_network: LCAConfig
+) -> None:
+    other = replace(small_network, placement=replace(small_network.placement, tokens=64))
+    config = small(people, tmp_path, other, steps=4)
+    config.load_dir = whole_run.checkpoint_dir
+    trainer = config.setup(local_rank=0, world_size=1)
+    with pytest.raises(UserError, match=r"network.placement.tokens: 48 in the checkpoint, 64 now"):
+        trainer.setup()
+
+
+def test_evaluation_writes_a_line_for_each_picture(whole_run: LCATrainer, tmp_path: Path) -> None:
+    pipeline = whole_run.pipeline
+    averages = pipeline.get_average_eval_image_metrics(output_path=tmp_path, get_std=True)
+    lines = (tmp_path / "per_image.csv").read_text().splitlines()
+    assert len(lines) - 1 == averages["images"] == len(pipeline.datamanager.fixed_indices_eval_dataloader)
+    assert lines[0].startswith("subject,row,psnr,l1,")
+    assert averages["psnr"] > 3 and averages["psnr_std"] >= 0
+    assert len(list(tmp_path.glob("eval_img_dora_*.png"))) == averages["images"]
+
+
+def test_the_viewer_panel_shows_what_it_is_told(whole_run: LCATrainer) -> None:
+    model, panel = whole_run.pipeline.model, whole_run.pipeline.avatar
+    camera = whole_run.pipeline.datamanager.eval_dataset.cameras[:1]
+    first = model.get_outputs_for_camera(camera)
+    assert first["rgb"].shape == first["canonical"].shape == (128, 96, 3)
+    assert first["depth"].shape == first["accumulation"].shape == (128, 96, 1)
+    assert first["accumulation"].max() > 0.3
+    inside = first["accumulation"] > 0.5
+    assert bool(((first["depth"][inside] > 2) & (first["depth"][inside] < 4.5)).all())
+    panel.d_driver.default_value = "sliders"
+    at_rest = model.get_outputs_for_camera(camera)["rgb"]
+    torch.testing.assert_close(at_rest, first["rgb"])  # the recording starts at rest
+    panel.pose.element("left_arm").default_value = 90.0
+    raised = model.get_outputs_for_camera(camera)["rgb"]
+    assert (raised - at_rest).abs().max() > 0.01
+    panel.d_driver.default_value = "recording"
+    camera.times = torch.ones(1, 1)
+    assert (model.get_outputs_for_camera(camera)["rgb"] - first["rgb"]).abs().max() > 0.01
+    panel.a_subject.default_value = "bela"
+    panel.b_references.default_value = 2
+    assert panel.shown().references.images.shape[:2] == (1, 2)
+    panel.c_frames.default_value = "0, 4, 99"
+    assert panel.references() == (0, 4)
+    eye, target = panel.start_camera()
+    assert 1.0 < float((eye - target).norm()) < 4.0
