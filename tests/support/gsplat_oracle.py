@@ -122,3 +122,16 @@ def render(
             batch_per_iter=10**9,
         )
     return image[..., :3].movedim(-1, -3), alpha.movedim(-1, -3), image[..., 3:].movedim(-1, -3)
+
+
+@contextmanager
+def instead_of_cuda(convention: Convention) -> Iterator[None]:
+    """``gsplat.rasterization`` is gsplat's torch code, with what both take."""
+    import gsplat
+    from gsplat.rendering import _rasterization
+
+    def rasterization(*arguments, packed, **named):
+        return _rasterization(*arguments, **named, batch_per_iter=10**9)
+
+    with _leaves(convention), mock.patch.object(gsplat, "rasterization", rasterization):
+        yield

@@ -5,6 +5,7 @@ from another's by up to about 0.01, so a trained avatar remembers which one it w
 """
 
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 
@@ -50,12 +51,17 @@ class Convention:
     @staticmethod
     def installed() -> "Convention":
         """The rules of the installed gsplat; of 1.4.0, which nerfstudio pins, where there is none."""
-        try:
-            return Convention.of_gsplat(version("gsplat"))
-        except PackageNotFoundError:
-            return GSPLAT_1_4
+        return _installed()
 
 
 GSPLAT_1_4 = Convention("gsplat 1.4.0", isotropic_radius=True)
 GSPLAT_1_5 = Convention("gsplat 1.5.3")
 GSPLAT_1_6 = Convention("gsplat 1.6.0", max_alpha=0.99)
+
+
+@cache  # asked for at every picture; the metadata takes a millisecond to read
+def _installed() -> Convention:
+    try:
+        return Convention.of_gsplat(version("gsplat"))
+    except PackageNotFoundError:
+        return GSPLAT_1_4

@@ -4,25 +4,12 @@ The gradients of every (Gaussian, tile) pair land in a row of their own and are 
 races, and the same bits on every run.
 """
 
-import inspect
 import math
-from collections.abc import Callable
 
-import numba
 import numpy as np
 from numba import prange
 
-
-def kernel(parallel: bool = False) -> Callable[[Callable], Callable]:
-    """``numba.njit`` with a cache on disk, also under the import hook that checks annotations.
-
-    The hook wraps every function of the package, and Numba cannot compile the wrapper.
-    """
-
-    def compiled(function: Callable) -> Callable:
-        return numba.njit(inspect.unwrap(function), parallel=parallel, cache=True)
-
-    return compiled
+from lca_shared.rendering.numba_kernel import kernel
 
 
 @kernel()
@@ -54,6 +41,7 @@ def forward(
     means,
     conics,
     channels,
+    depths,
     opacities,
     rectangles,
     starts,
@@ -69,13 +57,14 @@ def forward(
     """Blend front to back.
 
     Returns:
-        Image [height, width, channels] over black, transmittance [height, width], and per pixel the place in
-        ``members`` of the last Gaussian that was blended (-1: none).
+        Image [height, width, channels] over black, depth times its weight summed [height, width], transmittance
+        [height, width], and per pixel the place in ``members`` of the last Gaussian that was blended (-1: none).
     """
     count = channels.shape[1]
     number = means.dtype.type
     one, half, slack = number(1), number(0.5), number(1e-3)
     image = np.zeros((height, width, count), means.dtype)
+    depth = np.zeros((height, width), means.dtype)
     transmittance = np.ones((height, width), means.dtype)
     last = np.full((height, width), -1, np.int64)
     for t in prange(starts.shape[0] - 1):
@@ -109,27 +98,28 @@ def forward(
                     weight = alpha * before
                     for k in range(count):
                         image[y, x, k] += channels[g, k] * weight
+                    depth[y, x] += depths[g] * weight
                     transmittance[y, x] = after
                     last[y, x] = i
             if remaining == 0:
                 break
-    return image, transmittance, last
+    return image, depth, transmittance, last
 
 
 @kernel(parallel=True)
 def backward(
-    means, conics, channels, opacities, rectangles, starts, members, width, height, tile, columns, max_alpha, min_alpha,
-    transmittance, last, grad_image, grad_alpha
+    means, conics, channels, depths, opacities, rectangles, starts, members, width, height, tile, columns, max_alpha,
+    min_alpha, transmittance, last, grad_image, grad_depth, grad_alpha
 ):  # fmt: skip
     """Gradients of the forward pass.
 
     Returns:
-        [pairs, 6 + channels] per (Gaussian, tile) pair: mean x, y; conic xx, xy, yy; opacity; channels.
+        [pairs, 7 + channels] per (Gaussian, tile) pair: mean x, y; conic xx, xy, yy; opacity; depth; channels.
     """
     count = channels.shape[1]
     number = means.dtype.type
     one, half, slack = number(1), number(0.5), number(1e-3)
-    gradients = np.zeros((members.shape[0], 6 + count), means.dtype)
+    gradients = np.zeros((members.shape[0], 7 + count), means.dtype)
     for t in prange(starts.shape[0] - 1):
         x0, y0 = (t % columns) * tile, (t // columns) * tile
         x1, y1 = min(x0 + tile, width), min(y0 + tile, height)
@@ -158,10 +148,12 @@ def backward(
                     before = through[ly, lx] * inverse
                     through[ly, lx] = before
                     weight = alpha * before
-                    dot = number(0)
+                    value = grad_depth[y, x]
+                    gradients[i, 6] += weight * value
+                    dot = depths[g] * value
                     for k in range(count):
                         value = grad_image[y, x, k]
-                        gradients[i, 6 + k] += weight * value
+                        gradients[i, 7 + k] += weight * value
                         dot += channels[g, k] * value
                     grad_a = dot * before - behind[ly, lx] * inverse + transmittance[y, x] * inverse * grad_alpha[y, x]
                     behind[ly, lx] += dot * weight

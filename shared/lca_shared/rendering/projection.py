@@ -45,7 +45,9 @@ def project_gaussians(
         in_range = (
             (depth >= convention.near) & (depth <= convention.far) & (gaussians.opacities >= convention.min_alpha)
         )
-        index = in_range.nonzero()[:, 0]
+        # What is not finite would give NaN gradients even where it is not drawn.
+        finite = torch.cat([gaussians.means, gaussians.quaternions, gaussians.scales], dim=-1).isfinite().all(-1)
+        index = (in_range & finite).nonzero()[:, 0]
     x, y, z = (gaussians.means[index] @ rotation.mT + translation).unbind(-1)
     # Columns of `axes` are the Gaussian's axes times their deviations, in the camera: covariance = axes axes^T.
     axes = rotation @ (quaternion_to_matrix(gaussians.quaternions[index]) * gaussians.scales[index][:, None, :])

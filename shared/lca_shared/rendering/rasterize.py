@@ -36,6 +36,9 @@ def rasterize(
 ) -> Rendering:
     """Render Gaussians into cameras; differentiable in all the Gaussians' fields and the background.
 
+    Gradients to the cameras flow too, but in the gsplat backend not to intrinsics, which it refuses. Skew is not used.
+    Computed in the precision of the means; in float32 if that is a half precision, also under autocast.
+
     Args:
         gaussians: batch axes ``[*g]``.
         cameras: batch axes ``[*c]``; ``*g`` and ``*c`` broadcast against each other, one picture per element.
@@ -48,27 +51,21 @@ def rasterize(
         ValueError: the batch axes do not broadcast, or the background has another number of channels.
     """
     convention = Convention.installed() if convention is None else convention
-    chosen = _chosen(backend, gaussians.means.device)
-    batch = torch.broadcast_shapes(gaussians.batch_shape, cameras.batch_shape)
+    device = gaussians.means.device
+    chosen = _chosen(backend, device)
+    batch = _broadcast(gaussians.batch_shape, cameras.batch_shape)
     channels = gaussians.colors.shape[-1]
     if background is not None and background.shape != (channels,):
         raise ValueError(f"background has {tuple(background.shape)} values for {channels} channels")
-    flat_gaussians = _flat_gaussians(gaussians, batch)
-    poses = cameras.camera_from_world.to(gaussians.means).expand(*batch, 4, 4).reshape(-1, 4, 4)
-    intrinsics = cameras.intrinsics.to(gaussians.means).expand(*batch, 3, 3).reshape(-1, 3, 3)
-    pictures = [
-        _render_one(element, pose, k, cameras.width, cameras.height, chosen, convention)
-        for element, pose, k in zip(flat_gaussians, poses, intrinsics, strict=True)
-    ]
-    if not pictures:
-        empty = gaussians.means.new_zeros(*batch, channels + 2, cameras.height, cameras.width)
-        return Rendering(empty[..., :channels, :, :], empty[..., :1, :, :], empty[..., :1, :, :])
-    image, alpha, depth = (torch.stack(parts).unflatten(0, batch or (1,)) for parts in zip(*pictures))
-    if not batch:
-        image, alpha, depth = image[0], alpha[0], depth[0]
-    if background is not None:
-        image = image + (1 - alpha)[..., None] * background
-    depth = depth / alpha.clamp(min=1e-10)
+    dtype = torch.float64 if gaussians.means.dtype == torch.float64 else torch.float32
+    with torch.autocast(device.type, enabled=False):
+        image, alpha, depth = _render_flat(
+            gaussians.to(dtype=dtype), cameras.to(device=device, dtype=dtype), batch, chosen, convention
+        )
+        if background is not None:
+            image = image + (1 - alpha)[..., None] * background.to(image)
+        depth = depth / alpha.clamp(min=1e-10)
+    image, alpha, depth = (part.reshape(*batch, *part.shape[1:]) for part in (image, alpha, depth))
     return Rendering(image.movedim(-1, -3), alpha.unsqueeze(-3), depth.unsqueeze(-3))
 
 
@@ -80,43 +77,67 @@ def _chosen(backend: Backend, device: torch.device) -> str:
     return backend
 
 
-def _flat_gaussians(gaussians: Gaussians, batch: torch.Size) -> list[Gaussians]:
-    """The elements of the broadcast batch, in order, without copying."""
-    if not batch:
-        return [gaussians]
+def _broadcast(gaussians: torch.Size, cameras: torch.Size) -> torch.Size:
+    try:
+        return torch.broadcast_shapes(gaussians, cameras)
+    except RuntimeError as error:
+        raise ValueError(
+            f"batch axes of Gaussians {tuple(gaussians)} and cameras {tuple(cameras)} do not broadcast"
+        ) from error
+
+
+def _render_flat(
+    gaussians: Gaussians, cameras: Cameras, batch: torch.Size, backend: str, convention: Convention
+) -> tuple[Tensor, Tensor, Tensor]:
+    """[pictures, h, w, channels] over black, alpha and alpha-weighted depth [pictures, h, w], in the batch's order."""
+    poses = cameras.camera_from_world.expand(*batch, 4, 4).reshape(-1, 4, 4)
+    intrinsics = cameras.intrinsics.expand(*batch, 3, 3).reshape(-1, 3, 3)
     count = gaussians.batch_shape.numel()
-    index = torch.arange(count).reshape(gaussians.batch_shape).expand(batch).flatten()
+    axes = len(gaussians.batch_shape)
     flat = Gaussians(
-        **{
-            f.name: (value := getattr(gaussians, f.name)).reshape(count, *value.shape[len(gaussians.batch_shape) :])
-            for f in fields(gaussians)
-        }
+        **{f.name: (value := getattr(gaussians, f.name)).reshape(count, *value.shape[axes:]) for f in fields(gaussians)}
     )
-    return [flat[i] for i in index.tolist()]
+    # The pictures of one element of the Gaussians' batch are rendered together, which gsplat does in one call.
+    of_picture = torch.arange(count).reshape(gaussians.batch_shape).expand(batch).flatten()
+    parts, order = [], []
+    for element in range(count):
+        mine = (of_picture == element).nonzero()[:, 0]
+        if len(mine):
+            where = mine.to(poses.device)
+            size = (cameras.width, cameras.height)
+            parts.append(_render_cameras(flat[element], poses[where], intrinsics[where], *size, backend, convention))
+            order.append(mine)
+    if not parts:
+        empty = flat.means.new_zeros(0, cameras.height, cameras.width)
+        return empty[..., None].expand(-1, -1, -1, flat.colors.shape[-1]), empty, empty
+    whole = parts[0] if len(parts) == 1 else tuple(torch.cat(part) for part in zip(*parts))
+    position = torch.cat(order)
+    if not torch.equal(position, torch.arange(len(position))):
+        back = torch.argsort(position).to(poses.device)
+        whole = tuple(part[back] for part in whole)
+    return whole[0], whole[1], whole[2]
 
 
-def _render_one(
+def _render_cameras(
     gaussians: Gaussians,
-    camera_from_world: Tensor,
+    poses: Tensor,
     intrinsics: Tensor,
     width: int,
     height: int,
     backend: str,
     convention: Convention,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """[height, width, channels] over black, alpha [height, width], alpha-weighted depth [height, width]."""
+) -> tuple[Tensor, ...]:
+    """One element of the Gaussians' batch into its cameras."""
+    # Imported late: Numba takes a second that those who render on a GPU need not wait.
     if backend == "gsplat":
         from lca_shared.rendering import gsplat_backend
 
-        return gsplat_backend.render(gaussians, camera_from_world, intrinsics, width, height, convention)
-    # Imported late: Numba takes a second that those who render on a GPU need not wait.
+        return gsplat_backend.render(gaussians, poses, intrinsics, width, height, convention)
     if backend == "numba":
-        from lca_shared.rendering.numba_backend import composite
+        from lca_shared.rendering.numba_backend import render
     else:
-        from lca_shared.rendering.torch_backend import composite
-    from lca_shared.rendering.projection import project_gaussians
-
-    projected = project_gaussians(gaussians, camera_from_world, intrinsics, width, height, convention)
-    channels = torch.cat([gaussians.colors[projected.index], projected.depths[:, None]], dim=-1)
-    image, alpha = composite(projected, channels, width, height, convention)
-    return image[..., :-1], alpha, image[..., -1]
+        from lca_shared.rendering.torch_backend import render
+    pictures = [render(gaussians, pose, k, width, height, convention) for pose, k in zip(poses, intrinsics)]
+    if len(pictures) == 1:  # no copy
+        return tuple(part[None] for part in pictures[0])
+    return tuple(torch.stack(part) for part in zip(*pictures))

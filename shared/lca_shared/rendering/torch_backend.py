@@ -1,10 +1,31 @@
-"""The reference: compositing in plain torch, one row per (pixel, Gaussian) pair. Slow, obvious, any precision."""
+"""The reference: plain torch, one row per (pixel, Gaussian) pair. Slow, obvious, any precision, any device.
+
+It differs from the others in this: transmittance is summed as logarithms in double precision, not multiplied along the
+pixel in the Gaussians' precision; all pairs are in memory at once (about 100 bytes each, and more with gradients); a
+Gaussian on the very brink of a threshold may fall on the other side in single precision.
+"""
 
 import torch
 
+from lca_shared.gaussians import Gaussians
 from lca_shared.rendering.convention import Convention
-from lca_shared.rendering.projection import ProjectedGaussians
+from lca_shared.rendering.projection import ProjectedGaussians, project_gaussians
 from lca_shared.tensors import Float, Tensor
+
+
+def render(
+    gaussians: Gaussians,
+    camera_from_world: Float[Tensor, "4 4"],
+    intrinsics: Float[Tensor, "3 3"],
+    width: int,
+    height: int,
+    convention: Convention,
+) -> tuple[Float[Tensor, "height width channels"], Float[Tensor, "height width"], Float[Tensor, "height width"]]:
+    """Blended channels over black, alpha, and alpha-weighted depth (metres, not divided by alpha)."""
+    projected = project_gaussians(gaussians, camera_from_world, intrinsics, width, height, convention)
+    channels = torch.cat([gaussians.colors[projected.index], projected.depths[:, None]], dim=-1)
+    image, alpha = composite(projected, channels, width, height, convention)
+    return image[..., :-1], alpha, image[..., -1]
 
 
 def composite(

@@ -1,0 +1,18 @@
+"""How every kernel of the CPU rasterizer is compiled."""
+
+import inspect
+from collections.abc import Callable
+
+import numba
+
+
+def kernel(parallel: bool = False) -> Callable[[Callable], Callable]:
+    """``numba.njit`` with a cache on disk, also under the import hook that checks annotations.
+
+    The hook wraps every function of the package, and Numba cannot compile the wrapper.
+    """
+
+    def compiled(function: Callable) -> Callable:
+        return numba.njit(inspect.unwrap(function), parallel=parallel, cache=True, error_model="numpy")
+
+    return compiled
