@@ -1,6 +1,8 @@
 """Synthetic people: repeatable, true to their rows, within human limits."""
 
 import hashlib
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -209,3 +211,30 @@ def test_speed(tmp_path: Path) -> None:
     for index in range(1, 4):
         count += sum(1 for _ in subject_frames(spec, index, random_appearance(0, index)))
     assert (time.process_time() - started) / count < 0.4 * 1.5
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_then_resumed(tmp_path: Path) -> None:
+    """What was finished is kept as it is, nothing half-made is seen, and no process is left behind."""
+    root = tmp_path / "d"
+    command = [sys.executable, "-m", "lca_dataparsers.cli", "synth", "--output-dir", str(root), "--subjects", "4"]
+    command += ["--frames", "6", "--size", "96", "--workers", "2"]
+    process = subprocess.Popen(command)
+    waited = time.monotonic()
+    while not list(root.glob("subjects/person_*")) and time.monotonic() - waited < 240:
+        time.sleep(0.05)
+    workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    process.kill()
+    process.wait()
+    finished = {p.name: digests(p) for p in root.glob("subjects/person_*")}
+    assert finished and set(AvatarDataset.open(root).subjects) >= set(finished)
+    waited = time.monotonic()
+    while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() - waited < 60:
+        time.sleep(0.2)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+    subprocess.run(command, check=True)
+    dataset = AvatarDataset.open(root)
+    assert [len(s) for s in dataset.subjects.values()] == [6] * 4
+    for name, content in finished.items():
+        assert digests(root / "subjects" / name) == content
+    assert len(list((root / "subjects").iterdir())) == 4
