@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -57,6 +57,7 @@ def drawn_frame(
     return drawn
 
 
+@runtime_checkable
 class Overlay(Protocol):
     """Where drawn pictures go."""
 

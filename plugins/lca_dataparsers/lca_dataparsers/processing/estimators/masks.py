@@ -29,11 +29,12 @@ Segmenter = Callable[[UInt8[np.ndarray, "size size 3"]], Float[np.ndarray, "size
 
 @dataclass(frozen=True)
 class Grid:
-    """A part of the picture, sampled every ``step`` pixels."""
+    """A part of the picture, sampled every ``step_x``, ``step_y`` pixels."""
 
     left: int
     top: int
-    step: float
+    step_x: float
+    step_y: float
     width: int
     height: int
 
@@ -42,9 +43,9 @@ class Grid:
     ) -> Shaped[np.ndarray, "gh gw"]:
         """Something with a pixel every ``scale`` pixels of the picture from ``corner`` on; 0 outside of it."""
         # pixel centres are at +0.5 in both grids
-        factor = self.step / scale
-        shift = (np.array([self.left, self.top]) + 0.5 * self.step - corner) / scale - 0.5
-        matrix = np.array([[factor, 0, shift[0]], [0, factor, shift[1]]])
+        step = np.array([self.step_x, self.step_y])
+        shift = (np.array([self.left, self.top]) + 0.5 * step - corner) / scale - 0.5
+        matrix = np.column_stack([np.diag(step / scale), shift])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         return cv2.warpAffine(answer, matrix, (self.width, self.height), flags=flags, borderMode=cv2.BORDER_CONSTANT)
 
@@ -71,19 +72,14 @@ def fused_mask(
     height, width = image.shape[:2]
     size = box[2:] - box[:2]
     margin = 0.06 * size.max() + 4
-    left, top = np.maximum(np.floor(box[:2] - margin), 0).astype(int)
-    right, bottom = np.minimum(np.ceil(box[2:] + margin), [width, height]).astype(int)
+    left, top = (max(int(low), 0) for low in np.floor(box[:2] - margin))
+    right, bottom = (min(int(high), side) for high, side in zip(np.ceil(box[2:] + margin), (width, height)))
     if right <= left or bottom <= top:
         return np.zeros((height, width), np.uint8)
     # The detectors see no more detail than this, so the odds are worked out on a coarser grid and then enlarged.
     factor = min(1.0, _WORKING_SIDE / max(right - left, bottom - top))
-    grid = Grid(
-        left,
-        top,
-        (right - left) / max(1, round((right - left) * factor)),
-        round((right - left) * factor),
-        round((bottom - top) * factor),
-    )
+    columns, rows = (max(1, round(length * factor)) for length in (right - left, bottom - top))
+    grid = Grid(left, top, (right - left) / columns, (bottom - top) / rows, columns, rows)
     sharp = _looked_at(image, box, portrait, grid)
     if size[1] > _TALL * size[0]:
         sharp = 0.5 * (sharp + _in_halves(image, box, portrait, grid))
@@ -143,7 +139,7 @@ def _in_halves(
     upper, lower = box.copy(), box.copy()
     height = box[3] - box[1]
     upper[3], lower[1] = box[1] + 0.55 * height, box[1] + 0.45 * height
-    rows = grid.top + (np.arange(grid.height, dtype=np.float32)[:, None] + 0.5) * grid.step
+    rows = grid.top + (np.arange(grid.height, dtype=np.float32)[:, None] + 0.5) * grid.step_y
     share = np.clip((rows - lower[1]) / (0.1 * height), 0, 1).astype(np.float32)
     above, below = (_looked_at(image, half, portrait, grid) for half in (upper, lower))
     return above * (1 - share) + below * share

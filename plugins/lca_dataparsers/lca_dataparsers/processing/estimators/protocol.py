@@ -1,7 +1,7 @@
 """What an estimator of people is: first everybody in the picture, then the details of one person."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -44,6 +44,7 @@ class PersonDetails:
     """left, top, right, bottom of the mask, pixels."""
 
 
+@runtime_checkable
 class PersonEstimator(Protocol):
     """Finds people. One instance belongs to one thread; the pictures are independent of each other."""
 
