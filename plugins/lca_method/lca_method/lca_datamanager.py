@@ -15,6 +15,7 @@ from nerfstudio.data.dataparsers.base_dataparser import DataParserConfig
 from nerfstudio.data.datasets.base_dataset import InputDataset
 from torch.nn import Parameter
 
+from lca_dataparsers.lca_wild import LCAWildDataParserConfig
 from lca_method.batch import SubjectBatch, moved_to, stacked
 from lca_method.prefetch import StepPrefetcher
 from lca_method.sampling import Draw, SubjectFrames, draw_step, evaluation_draws, step_generator
@@ -40,7 +41,7 @@ class LCADataManagerConfig(DataManagerConfig):
 
     _target: type = field(default_factory=lambda: LCADataManager)
     """Target class to instantiate."""
-    dataparser: AvatarDataParserUnion = field(default_factory=lambda: all_dataparsers["lca-wild"])
+    dataparser: AvatarDataParserUnion = field(default_factory=LCAWildDataParserConfig)
     """The dataset's kind."""
     image_size: int = 512
     """Side of the square whole-body reference crops, pixels."""
