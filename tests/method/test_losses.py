@@ -7,7 +7,7 @@ import torch
 
 from lca_method.batch import DrivingSignal, TargetViews
 from lca_method.losses import LossConfig, total
-from lca_method.losses.photometric import MASK_LOSSES, alpha_loss, l1, lpips_loss, prepare
+from lca_method.losses.photometric import MASK_LOSSES, alpha_loss, l1, l1_on_person, lpips_loss, prepare
 from lca_method.losses.regularizers import POSITION_REGULARIZERS, SCALE_REGULARIZERS
 from lca_method.networks.subject import SubjectCode
 from lca_shared.body import BodyPose
@@ -71,6 +71,13 @@ def test_l1_is_the_mean_over_known_pixels_weighted_by_picture():
     render[1, ..., 16:] += 0.2
     expected = (1.5 * 0.1 * 1024 + 0.5 * 0.2 * 512) / (1024 + 512)
     assert float(l1(render, target)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_l1_on_person_is_the_mean_over_person_pixels():
+    target = prepare(targets_of(2), BACKGROUND, None)
+    inside = target.images + 0.1 * target.masks
+    assert float(l1_on_person(inside, target)) == pytest.approx(0.1, rel=1e-4)
+    assert float(l1_on_person(target.images + (1 - target.masks), target)) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_unknown_pixels_and_pictures_of_weight_zero_get_no_gradient(models):

@@ -50,6 +50,9 @@ class LCAModelConfig(ModelConfig):
     """Weights of the losses."""
     background: Background = "white"
     """Behind the person, in training, evaluation and the viewer."""
+    random_background: bool = False
+    """Put a colour that changes with every step behind training renders and targets (our choice): what shows through a
+    half-transparent person can then never pass for the person's colour, so people become opaque."""
     rasterizer: Literal["auto", "gsplat", "numba", "torch"] = "auto"
     """auto: gsplat on CUDA, Numba on the CPU."""
     model_dir: Path | None = None
@@ -71,6 +74,8 @@ class TrainingOutputs:
     posed: "Rendering"
     """The same with the pose-dependent deltas."""
     code: "SubjectCode"
+    background: Float[Tensor, "3"]
+    """sRGB behind both renders."""
 
 
 class LCAModel(Model):
@@ -164,10 +169,15 @@ class LCAModel(Model):
             step: training step; None = not in training.
         """
         code = self.encode(batch, step)
-        canonical, posed = self.network.drive(code, batch.targets.driving)
-        return TrainingOutputs(
-            self.render(canonical, batch.targets.cameras), self.render(posed, batch.targets.cameras), code
-        )
+        background = self.background_color
+        if self.config.random_background and step is not None:
+            generator = torch.Generator().manual_seed(step)  # the same after a resume
+            background = torch.rand(3, generator=generator).to(self.device)
+        renders = [
+            self.render(gaussians, batch.targets.cameras, background)
+            for gaussians in self.network.drive(code, batch.targets.driving)
+        ]
+        return TrainingOutputs(renders[0], renders[1], code, background)
 
     get_outputs = forward  # type: ignore[assignment]
 
@@ -184,7 +194,7 @@ class LCAModel(Model):
             outputs.canonical,
             outputs.posed,
             batch["subject_batch"].targets,
-            self.background_color,
+            outputs.background,
             outputs.code,
             step,
         )
@@ -256,12 +266,15 @@ class LCAModel(Model):
             self._kept_code = (key, self.encode(shown, self.training_step))
         return self._kept_code[1]
 
-    def render(self, gaussians: Gaussians, cameras: Cameras) -> "Rendering":
-        """Rasterize on the configured background, in full precision."""
+    def render(
+        self, gaussians: Gaussians, cameras: Cameras, background: Float[Tensor, "3"] | None = None
+    ) -> "Rendering":
+        """Rasterize on a background (the configured one if not given), in full precision."""
         from lca_shared.rendering import rasterize
 
         with torch.autocast(self.device.type, enabled=False):
-            return rasterize(gaussians, cameras, background=self.background_color, backend=self.config.rasterizer)
+            background = self.background_color if background is None else background
+            return rasterize(gaussians, cameras, background=background, backend=self.config.rasterizer)
 
     def _outputs(
         self, code: "SubjectCode", driving: DrivingSignal, camera: Cameras, obb_box: OrientedBox | None = None

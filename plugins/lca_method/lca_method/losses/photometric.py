@@ -67,6 +67,12 @@ def l1(render: Float[Tensor, "*b 3 h w"], target: Target) -> Float[Tensor, ""]:
     return _mean((render - target.images).abs(), target)
 
 
+def l1_on_person(render: Float[Tensor, "*b 3 h w"], target: Target) -> Float[Tensor, ""]:
+    """Mean absolute difference over known person pixels."""
+    person = target.masks * target.valid * target.weights[..., None, None, None]
+    return ((render - target.images).abs() * person).sum() / (3 * (target.masks * target.valid).sum()).clamp(min=1)
+
+
 def alpha_loss(name: str, alpha: Float[Tensor, "*b 1 h w"], target: Target) -> Float[Tensor, ""]:
     """A loss of :data:`MASK_LOSSES` on alpha, mean over known pixels."""
     return _mean(MASK_LOSSES[name](alpha, target.masks), target)

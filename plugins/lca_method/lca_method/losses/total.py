@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lca_method.batch import TargetViews
-from lca_method.losses.photometric import alpha_loss, l1, lpips_loss, prepare
+from lca_method.losses.photometric import alpha_loss, l1, l1_on_person, lpips_loss, prepare
 from lca_method.losses.regularizers import POSITION_REGULARIZERS, SCALE_REGULARIZERS
 from lca_method.networks.subject import SubjectCode
 from lca_shared.perceptual import LPIPS
@@ -17,6 +17,9 @@ class LossConfig:
     """Weights of the objective. Those of the paper's own terms were lost in conversion: 1 and LHM's (our choice)."""
 
     l1: float = 1.0
+    person: float = 0.0
+    """Weight of L1 over person pixels alone, divided by their area (our choice; 0 = off). The paper's L1 is a mean over
+    the whole picture, in which a small person counts little: a short training then makes the person fade."""
     lpips: float = 1.0
     lpips_backbone: Literal["alex", "vgg"] = "vgg"
     lpips_from: int = 0
@@ -77,6 +80,8 @@ def total(
         if weight == 0:
             continue
         terms[f"{name}_l1"] = weight * config.l1 * l1(render.colors, target)
+        if config.person:
+            terms[f"{name}_person"] = weight * config.person * l1_on_person(render.colors, target)
         if config.mask:
             terms[f"{name}_mask"] = weight * config.mask * alpha_loss(config.mask_loss, render.alpha, target)
         if used is not None:
