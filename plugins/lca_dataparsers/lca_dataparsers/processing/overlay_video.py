@@ -9,11 +9,11 @@ import numpy as np
 
 from lca_dataparsers.overlay import RED, YELLOW, draw_mask_outline, draw_mesh_overlay, draw_points
 from lca_dataparsers.processing.records import FittedClip
-from lca_shared.body import BodyModel
+from lca_shared.body import CompactBody
 from lca_shared.cameras import Cameras
 from lca_shared.storage import atomic_path
 
-LONG_SIDE = 640
+LONG_SIDE = 576
 """Of the drawn pictures, pixels."""
 _HAND_COLORS = ((255, 140, 0), (200, 80, 255))
 _REFUSED_SHADE = 0.35
@@ -21,7 +21,7 @@ _MOST_TILES = 100
 
 
 def drawn_frame(
-    clip: FittedClip, row: int, body: BodyModel, image: np.ndarray, mask: np.ndarray | None, reason: str
+    clip: FittedClip, row: int, body: CompactBody, image: np.ndarray, mask: np.ndarray | None, reason: str
 ) -> np.ndarray:
     """The picture with the body's mesh, the mask's outline and the points that were detected; dark, with the reason
     written on it, if it was left out. uint8 [h, w, 3], long side :data:`LONG_SIDE` at most.

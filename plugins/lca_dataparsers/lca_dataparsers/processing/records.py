@@ -10,7 +10,7 @@ from lca_dataparsers.processing.fitting.result import ClipFit
 from lca_dataparsers.processing.notes import BLURRED, FrameNote, blurred
 from lca_dataparsers.processing.observations import ClipObservations
 from lca_dataparsers.processing.one_camera import Placement
-from lca_shared.body import BodyModel
+from lca_shared.body import CompactBody
 from lca_shared.cameras import project
 from lca_shared.tensors import Float
 
@@ -38,17 +38,18 @@ class FittedClip:
         ]
 
 
-def head_boxes(body: BodyModel, fit: ClipFit) -> Float[np.ndarray, "frames 4"]:
-    """Squares around the fitted head in the fit's camera, left, top, right, bottom, pixels."""
-    head = body.regions["head"]
-    boxes = []
-    for frame in range(len(fit.usable)):
-        shaped = body.shaped(fit.shape, fit.expression[frame])
-        pixels = project(fit.cameras[frame], body.skinned(shaped, fit.pose[frame])[head])[0]
-        low, high = pixels.amin(dim=0), pixels.amax(dim=0)
-        middle, half = (low + high) / 2, (high - low).max() * _HEAD_ROOM
-        boxes.append(torch.cat([middle - half, middle + half]))
-    return torch.stack(boxes).double().numpy()
+def head_of(body: CompactBody) -> CompactBody:
+    """The body's head alone."""
+    return body.subset(torch.nonzero(body.regions["head"])[:, 0])
+
+
+def head_box(head: CompactBody, fit: ClipFit, row: int) -> Float[np.ndarray, "4"]:
+    """A square around the fitted head (see :func:`head_of`) in the fit's camera: left, top, right, bottom, pixels."""
+    vertices = head.skinned(head.shaped(fit.shape, fit.expression[row]), fit.pose[row])
+    pixels = project(fit.cameras[row], vertices)[0]
+    low, high = pixels.amin(dim=0), pixels.amax(dim=0)
+    middle, half = (low + high) / 2, (high - low).max() * _HEAD_ROOM
+    return torch.cat([middle - half, middle + half]).double().numpy()
 
 
 def frame_record(clip: FittedClip, row: int, head_box: Float[np.ndarray, "4"]) -> FrameRecord:

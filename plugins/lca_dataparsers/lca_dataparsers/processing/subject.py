@@ -1,8 +1,10 @@
 """One subject from detection to the dataset."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import numpy as np
 
 from lca_dataparsers.dataset.schema import FrameRecord, SubjectInfo
 from lca_dataparsers.dataset.writer import DatasetWriter
-from lca_dataparsers.processing.decode import Source
+from lca_dataparsers.processing.decode import Picture, Source
 from lca_dataparsers.processing.estimate import estimate_source
 from lca_dataparsers.processing.estimators import PersonEstimator
 from lca_dataparsers.processing.fitting import FitConfig, fit_clip
@@ -20,13 +22,17 @@ from lca_dataparsers.processing.observations import concatenate
 from lca_dataparsers.processing.one_camera import IN_PLACE, brought_together
 from lca_dataparsers.processing.overlay_video import NoOverlay, Overlay, SheetOverlay, VideoOverlay, drawn_frame
 from lca_dataparsers.processing.progress import Stages
-from lca_dataparsers.processing.records import FittedClip, frame_record, head_boxes
+from lca_dataparsers.processing.records import FittedClip, frame_record, head_box, head_of
 from lca_dataparsers.processing.report import make_report, timing
 from lca_dataparsers.processing.work_folder import WorkFolder
 from lca_shared.body import get_body_model
 from lca_shared.errors import UserError
 
 BODY_MODEL = "anny"
+_LOOK_AHEAD = 4
+"""Pictures that are worked on ahead of the writer."""
+_OVERLAY_RATE = 15.0
+"""Frames per second of an overlay at most: drawing costs as much as detecting."""
 
 
 @dataclass(frozen=True)
@@ -126,14 +132,44 @@ def _frames(
 ) -> Iterator[tuple[FrameRecord, np.ndarray, np.ndarray]]:
     """Frames for the writer, and the overlay on the way: pictures are decoded a second time rather than kept."""
     body = get_body_model(BODY_MODEL)
-    boxes = head_boxes(body, clip.fit)
-    for row, picture in enumerate(source.pictures()):
-        image, reason = picture.fitted(settings.long_side).image, reasons[row]
+    head, every = head_of(body), _every(clip, source)
+
+    def made(row: int, picture: Picture) -> tuple[Any, np.ndarray | None]:
+        picture, reason = picture.fitted(settings.long_side), reasons[row]
         mask = None if clip.notes[row].refused else folder.mask(clip.notes[row])
-        if overlay.wanted:
-            overlay.add(drawn_frame(clip, row, body, image, mask, reason))
-        if not reason and mask is not None:
-            yield frame_record(clip, row, boxes[row]), image, mask
+        wanted = overlay.wanted and row % every == 0
+        drawn = drawn_frame(clip, row, body, picture.image, mask, reason) if wanted else None
+        if reason or mask is None:
+            return None, drawn
+        return (frame_record(clip, row, head_box(head, clip.fit, row)), picture.image, mask), drawn
+
+    for frame, drawn in _side_by_side(made, source):
+        if drawn is not None:
+            overlay.add(drawn)
+        if frame is not None:
+            yield frame
+
+
+def _side_by_side(made: Callable[[int, Picture], Any], source: Source) -> Iterator[Any]:
+    """``made`` of every picture, in order, on two threads; few pictures are in memory at a time."""
+    with closing(source.pictures()) as pictures, ThreadPoolExecutor(2) as pool:
+        coming: deque[Future[Any]] = deque()
+        for row, picture in enumerate(pictures):
+            coming.append(pool.submit(made, row, picture))
+            if len(coming) > _LOOK_AHEAD:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
+
+
+def _every(clip: FittedClip, source: Source) -> int:
+    """Of how many frames one is drawn, so that the overlay has at most ``_OVERLAY_RATE`` frames a second."""
+    return 1 if source.kind == "photos" else max(1, round(_frame_rate(clip) / _OVERLAY_RATE))
+
+
+def _frame_rate(clip: FittedClip) -> float:
+    steps = np.diff(clip.observations.times)
+    return 1 / max(float(np.median(steps)), 1e-3) if len(steps) else 1.0
 
 
 def _open_overlay(name: str, source: Source, clip: FittedClip, folder: Path | None) -> AbstractContextManager[Overlay]:
@@ -141,8 +177,7 @@ def _open_overlay(name: str, source: Source, clip: FittedClip, folder: Path | No
         return nullcontext(NoOverlay())
     if source.kind == "photos":
         return SheetOverlay(folder / f"{name}.jpg")
-    steps = np.diff(clip.observations.times)
-    return VideoOverlay(folder / f"{name}.mp4", 1 / float(np.median(steps)) if len(steps) else 1.0)
+    return VideoOverlay(folder / f"{name}.mp4", _frame_rate(clip) / _every(clip, source))
 
 
 def _said(reasons: list[str]) -> str:
