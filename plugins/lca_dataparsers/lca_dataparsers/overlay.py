@@ -67,18 +67,22 @@ def shaded_mesh(
     return np.where(covered, 0.35 + 0.65 * facing, 0.0), covered
 
 
-def draw_mask_outline(image: np.ndarray, mask: np.ndarray, color: tuple[int, int, int] = GREEN) -> np.ndarray:
+def draw_mask_outline(
+    image: np.ndarray, mask: np.ndarray, color: tuple[int, int, int] = GREEN, thickness: int = 1
+) -> np.ndarray:
     """The picture (uint8 [h, w, 3] RGB) with the outline of a mask (uint8 [h, w], 255 = person)."""
     outlines, _ = cv2.findContours((mask > 127).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    return cv2.drawContours(np.ascontiguousarray(image).copy(), outlines, -1, color, 1)
+    return cv2.drawContours(np.ascontiguousarray(image).copy(), outlines, -1, color, thickness)
 
 
-def draw_box(image: np.ndarray, box: np.ndarray, color: tuple[int, int, int] = YELLOW) -> np.ndarray:
+def draw_box(
+    image: np.ndarray, box: np.ndarray, color: tuple[int, int, int] = YELLOW, thickness: int = 1
+) -> np.ndarray:
     """The picture with a box [4] (left, top, right, bottom, pixels); a box of NaN draws nothing."""
     drawn = np.ascontiguousarray(image).copy()
     if np.isfinite(box).all():
         left, top, right, bottom = (round(float(value)) for value in box)
-        cv2.rectangle(drawn, (left, top), (right, bottom), color, 1)
+        cv2.rectangle(drawn, (left, top), (right, bottom), color, thickness)
     return drawn
 
 

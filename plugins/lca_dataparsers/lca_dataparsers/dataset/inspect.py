@@ -144,8 +144,9 @@ def _tile(dataset: "AvatarDataset", subject: "Subject", row: int, config: Inspec
         body = get_body_model(dataset.info.body_model)
         vertices = body.skinned(body.shaped(subject.shape, frame.expression), frame.pose)
         drawn = draw_mesh_overlay(image, vertices, body.faces, frame.camera)
-        drawn = draw_mask_outline(drawn, (frame.mask[0].numpy() * 255).astype(np.uint8))
-        pictures.append(draw_box(drawn, frame.face_box.numpy()))
+        line = max(1, round(image.shape[0] / config.size))  # still a pixel wide on the sheet
+        drawn = draw_mask_outline(drawn, (frame.mask[0].numpy() * 255).astype(np.uint8), thickness=line)
+        pictures.append(draw_box(drawn, frame.face_box.numpy(), thickness=line))
     width = max(1, round(config.size * image.shape[1] / image.shape[0]))
     return np.concatenate(
         [cv2.resize(picture, (width, config.size), interpolation=cv2.INTER_AREA) for picture in pictures], axis=1

@@ -1,5 +1,7 @@
 """What people wear: random outfits of garments over the template's landmarks."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from lca_dataparsers.synthetic.body_fields import BodyFields
@@ -22,6 +24,7 @@ def random_outfit(random: np.random.Generator, fields: BodyFields) -> list[Garme
     else:
         outfit.append(_top(random, fields, waist))
     if random.random() < (0.4 if kind != "dress" else 0.2):
+        outfit[-1] = replace(outfit[-1], thickness=0.008, flare=min(outfit[-1].flare, 0.01))  # fits under the jacket
         outfit.append(_jacket(random, fields))
     return outfit
 
