@@ -61,7 +61,8 @@ class Subject:
         device = "cuda" if backend == "gsplat" else "cpu"
         figure = capsule_figure(count, side).to(device)
         self.gaussians = Gaussians(**{f.name: getattr(figure, f.name).requires_grad_() for f in fields(figure)})
-        self.cameras, self.backend, self.device = ring(1, side).to(device), backend, device
+        self.cameras, self.device = ring(1, side).to(device), device
+        self.backend: Backend = backend
 
     def run(self) -> tuple[float, float]:
         """Seconds of the forward and of the backward pass."""

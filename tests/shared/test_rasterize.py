@@ -1,6 +1,8 @@
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
+from pathlib import Path
 from unittest import mock
 
 import dense_splats
@@ -274,6 +276,23 @@ def test_numba_gives_the_same_bits_every_time() -> None:
     for run, grad in zip(runs[1:], grads[1:]):
         assert torch.equal(run.colors, runs[0].colors)
         assert all(torch.equal(grad[name], grads[0][name]) for name in NAMES)
+
+
+def test_kernels_use_as_many_threads_as_torch() -> None:
+    """In a process of its own: Numba's start would otherwise set torch's number of threads."""
+    code = """
+import sys, torch
+sys.path.insert(0, sys.argv[1])
+from figures import capsule_figure, ring
+torch.set_num_threads(1)
+from lca_shared.rendering import rasterize
+rasterize(capsule_figure(5, 8), ring(1, 8))
+import numba
+print(torch.get_num_threads(), numba.get_num_threads())
+"""
+    support = str(Path(__file__).resolve().parents[1] / "support")
+    done = subprocess.run([sys.executable, "-c", code, support], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "1"]
 
 
 def test_threads_may_render_at_once() -> None:

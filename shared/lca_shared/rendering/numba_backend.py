@@ -29,7 +29,10 @@ def _kernels() -> Iterator[None]:
     Numba's `workqueue` threading layer dies when two threads enter parallel kernels at once.
     """
     with _LOCK:
-        numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+        threads = torch.get_num_threads()
+        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+        if torch.get_num_threads() != threads:  # Numba's first start sets the number of OpenMP's threads for torch too
+            torch.set_num_threads(threads)
         yield
 
 
