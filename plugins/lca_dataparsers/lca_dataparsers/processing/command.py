@@ -83,7 +83,7 @@ def run(config: ProcessConfig) -> None:
     reports, failures = _process_all(config, todo, writer)
     if failures and not reports and len(failures) == 1:
         raise UserError(next(iter(failures.values())))
-    _tell(config, reports, failures, kept=len(sources) - len(todo))
+    _tell(config, reports, kept=len(sources) - len(todo))
     if failures:
         listed = " ".join(failures.values())
         raise UserError(f"{len(failures)} of {len(todo)} inputs gave no subject: {listed}")
@@ -173,19 +173,22 @@ def _build_estimators(config: ProcessConfig) -> "list[PersonEstimator]":
     return [build_estimator(config.estimator, config.model_dir) for _ in range(count)]
 
 
-def _tell(config: ProcessConfig, reports: dict[str, dict], failures: dict[str, str], kept: int) -> None:
+def _tell(config: ProcessConfig, reports: dict[str, dict], kept: int) -> None:
     from rich.console import Console
 
-    from lca_dataparsers.processing.report import report_table
+    from lca_dataparsers.processing.report import report_table, summary_table
 
     console = Console()
-    for name, report in reports.items():
-        console.print(report_table(name, report))
+    if len(reports) == 1:
+        console.print(report_table(*next(iter(reports.items()))))
+    elif reports:
+        console.print(summary_table(reports))
     used, read = (sum(report[key] for report in reports.values()) for key in ("used", "pictures"))
     already = f" ({kept} were there already)" if kept else ""
     drawn = f", overlays to {config.output_dir / OVERLAY_FOLDER}" if config.overlay and reports else ""
     if reports:
         print(
-            f"Wrote {len(reports)} subjects{already} with {used} of {read} pictures to {config.output_dir}{drawn}. "
+            f"Wrote {len(reports)} {'subject' if len(reports) == 1 else 'subjects'}{already} with {used} of {read} "
+            f"pictures to {config.output_dir}{drawn}. "
             f"Next: lca-data inspect {config.output_dir}"
         )

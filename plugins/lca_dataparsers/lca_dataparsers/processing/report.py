@@ -71,3 +71,22 @@ def report_table(subject: str, report: dict[str, Any]):
     table.add_row("pictures per second, all steps", f"{report['frames_per_second']:.1f}")
     table.add_row("peak memory", f"{report['peak_memory_mb']} MB")
     return table
+
+
+def summary_table(reports: dict[str, dict[str, Any]]):
+    """A rich table with one row per subject."""
+    from rich.table import Table
+
+    table = Table()
+    columns = ("subject", "used", "left out", "body, % of height", "face, % of face", "IoU")
+    for number, name in enumerate(columns):
+        table.add_column(name, justify="left" if number in (0, 2) else "right", overflow="fold")
+    for subject, report in reports.items():
+        figures = [report["fit"].get(name) for name in ("body_median", "face_median", "iou_median")]
+        table.add_row(
+            subject,
+            f"{report['used']}/{report['pictures']}",
+            ", ".join(f"{count} {reason}" for reason, count in report["refused"].items()),
+            *("-" if value is None else f"{value:.2f}" for value in figures),
+        )
+    return table
