@@ -1,9 +1,9 @@
 """Which pixels a mesh covers: enough for an overlap measure, without a scene or a depth buffer."""
 
-import numba
 import numpy as np
 import torch
 
+from lca_shared.rendering.numba_kernel import kernel
 from lca_shared.tensors import Bool, Float, Int, Tensor
 
 
@@ -18,7 +18,7 @@ def covered_pixels(
     return torch.from_numpy(_fill(corners, height, width))
 
 
-@numba.njit(cache=True)
+@kernel()
 def _fill(corners: np.ndarray, height: int, width: int) -> np.ndarray:
     covered = np.zeros((height, width), np.bool_)
     for f in range(corners.shape[0]):

@@ -18,7 +18,7 @@ from lca_shared.tensors import Float, Int, Tensor
 SILHOUETTE_TERMS = ("outside", "coverage", "head_outline")
 PARTNER_REFRESH = 10
 """Iterations between searches for the surface points nearest to the mask's outline."""
-SHAPE_RATE, FOCAL_RATE = 1.0, 0.2
+SHAPE_RATE, FOCAL_RATE = 3.0, 0.2
 """Learning rates of shape and focal length over the stage's."""
 
 

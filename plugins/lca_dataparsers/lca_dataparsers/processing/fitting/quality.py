@@ -45,6 +45,7 @@ def measure_frames(prediction: Prediction, targets: Targets, limits: LimitTable)
         "face_residuals": torch.where(targets.face_seen[:, None] > 0, 100.0 * face, nan).numpy(),
         "acceleration": _acceleration(relative),
         "root_acceleration": _acceleration(prediction.state.translation[:, None]),
+        "total_acceleration": _acceleration(prediction.joints[:, names]),
         "limit_excess": limits.excess(prediction.state.rotations).amax(dim=(1, 2)).numpy(),
     }
 
@@ -90,9 +91,9 @@ def measure_fit(fit: ClipFit) -> dict[str, Any]:
     """Figures of a fit, over the frames in which a person was seen.
 
     Keys: ``frames``, ``usable_share``, ``refused`` (count by reason), ``body_median`` and ``body_p90`` (% of height),
-    ``face_median`` and ``face_p90`` (% of face size), ``iou_median``, ``inside_median``, ``acceleration`` and
-    ``root_acceleration`` (mean, mm/frame^2), ``limit_violations`` (share of frames), ``focal`` (pixels), ``stature``
-    is left to the caller.
+    ``face_median`` and ``face_p90`` (% of face size), ``iou_median``, ``inside_median``, ``acceleration``,
+    ``root_acceleration``, ``total_acceleration`` (means, mm/frame^2), ``limit_violations`` (share of frames),
+    ``focal`` (pixels).
     """
     quality = fit.quality
     refused = [reason for reason in fit.reasons if reason]
@@ -108,6 +109,7 @@ def measure_fit(fit: ClipFit) -> dict[str, Any]:
         "inside_median": _quantile(quality.inside, 0.5),
         "acceleration": _mean(quality.acceleration),
         "root_acceleration": _mean(quality.root_acceleration),
+        "total_acceleration": _mean(quality.total_acceleration),
         "limit_violations": _mean((quality.limit_excess > LIMIT_TOLERANCE).astype(np.float32)),
         "focal": float(fit.cameras.intrinsics[0, 0, 0]),
     }

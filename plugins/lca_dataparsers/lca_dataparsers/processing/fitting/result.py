@@ -30,6 +30,8 @@ class FitQuality:
     """Mean over the joints of the body of the acceleration relative to the root, mm/frame^2."""
     root_acceleration: Float[np.ndarray, "frames"]
     """The same of the root itself."""
+    total_acceleration: Float[np.ndarray, "frames"]
+    """The same of the joints in the world."""
     limit_excess: Float[np.ndarray, "frames"]
     """The largest angle beyond a joint's limits, radians."""
 

@@ -3,7 +3,7 @@
 from lca_dataparsers.processing.fitting.optimise import Stage
 
 PRIORS = {"pose_prior": 1.0, "joint_limits": 1.0, "smoothness": 0.2}
-PERSON_PRIORS = {"shape_prior": 1.0, "focal_prior": 1.0}
+PERSON_PRIORS = {"shape_prior": 0.3, "focal_prior": 1.0}
 PICTURE = {"body": 1.0, "face": 6.0}
 SILHOUETTE = {"outside": 10.0, "coverage": 3.0, "head_outline": 4.0}
 

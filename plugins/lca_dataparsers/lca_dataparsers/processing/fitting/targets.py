@@ -32,6 +32,11 @@ FACE_OVAL: tuple[int, ...] = (
 )
 """Face landmarks around the face, in order. They slide over the skin as the head turns, but stay on its outline."""
 SEEN_VISIBILITY = 0.3
+SKIN_WEIGHT = 10.0
+SKIN_REACH = 0.15
+"""Of the face's size: the mask's outline this near to the face's outline, below the eyes, is cheek or ear or little
+hair."""
+EYE_CORNERS = (33, 263)
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class Targets:
     contour: Float[Tensor, "frames contour 2"]
     """Points of the mask's outline in image pixels, without the picture's border."""
     contour_weight: Float[Tensor, "frames contour"]
-    """1, or 0 for padding."""
+    """1; 0 for padding; :data:`SKIN_WEIGHT` beside cheeks and ears, where nothing stands off the skin."""
     joint_seen: Float[Tensor, "frames driven"]
     expression: Float[Tensor, "frames expressions"]
     gaze: Float[Tensor, "frames 2 2"]
@@ -132,12 +137,29 @@ def make_targets(
         hand_weight=tensor(hands),
         outside_distance=tensor(np.stack(distances))[:, None],
         contour=tensor(np.stack(contours)),
-        contour_weight=tensor(np.stack(contour_weight)),
+        contour_weight=tensor(_skin_weighed(np.stack(contours), np.stack(contour_weight), face, face_seen)),
         joint_seen=joint_confidence(observations, driven_joints, hands),
         expression=expression_from_blendshapes(observations.blendshapes, face_seen, neutral),
         gaze=gaze_from_blendshapes(observations.blendshapes, face_seen),
         picture=tensor(observations.image_size),
     )
+
+
+def _skin_weighed(
+    contour: Float[np.ndarray, "frames contour 2"],
+    weight: Float[np.ndarray, "frames contour"],
+    face: Float[np.ndarray, "frames landmarks 2"],
+    face_seen: Bool[np.ndarray, "frames"],
+) -> Float[np.ndarray, "frames contour"]:
+    """Weights of outline points, raised where they run along cheeks and ears."""
+    top, chin, eyes = face[:, FACE_TOP], face[:, FACE_BOTTOM], face[:, EYE_CORNERS].mean(axis=1)
+    size = np.linalg.norm(top - chin, axis=-1).clip(1.0)[:, None]
+    up = (top - chin) / size
+    height = ((contour - chin[:, None]) * up[:, None]).sum(axis=-1)
+    below_eyes = (height > 0.0) & (height < ((eyes - chin) * up).sum(axis=-1)[:, None])
+    gap = np.linalg.norm(contour[:, :, None] - face[:, None, list(FACE_OVAL)], axis=-1).min(axis=-1)
+    skin = below_eyes & (gap < SKIN_REACH * size) & face_seen[:, None]
+    return weight * np.where(skin, SKIN_WEIGHT, 1.0)
 
 
 def _outward(oval: Float[np.ndarray, "frames oval 2"]) -> Float[np.ndarray, "frames oval 2"]:

@@ -11,7 +11,8 @@ LONGEST_STEP = 0.15
 """Seconds: frames farther apart know nothing of each other."""
 JOINT_SIGMA = 0.01
 """Metres a frame squared, relative to the root."""
-ROOT_SIGMA = 0.01
+ROOT_SIGMA = (0.01, 0.005, 0.01)
+"""Metres a frame squared, across, in depth, up: the picture says little about depth, which would tremble."""
 ROOT_CUTOFF = 20.0
 ROTATION_SIGMA = 0.32
 """Radians between frames: keeps joints still that no landmark tells about."""
@@ -31,7 +32,8 @@ def smoothness(context: TermContext) -> Float[Tensor, ""]:
     pace = torch.maximum(pace[1:], pace[:-1]) ** 2
     relative = context.prediction.joints - state.translation[:, None]
     joints = (_acceleration(relative, step) / (JOINT_SIGMA * pace[:, None, None])).square().sum(-1).mean(dim=1)
-    root = (_acceleration(state.translation[:, None], step)[:, 0] / (ROOT_SIGMA * pace[:, None])).square().sum(-1)
+    sigma = state.translation.new_tensor(ROOT_SIGMA) * pace[:, None]
+    root = (_acceleration(state.translation[:, None], step)[:, 0] / sigma).square().sum(-1)
     accelerated = pair * (2.0 * joints + 0.5 * robust(root, ROOT_CUTOFF))
     return (near * turned).mean() + accelerated.mean()
 
