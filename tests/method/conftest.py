@@ -29,6 +29,7 @@ def config() -> LCAConfig:
         transformer=replace(tiny.transformer, layers=2, width=32, heads=2),
         placement=replace(tiny.placement, tokens=48, gaussians_per_token=4),
         heads=replace(tiny.heads, hidden=16),
+        projected_colors=False,
     )
 
 

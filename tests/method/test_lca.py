@@ -28,7 +28,8 @@ def test_shapes(model, body, views, batch, random_references, random_driving):
 def test_order_of_reference_views_does_not_matter(model, body, random_references):
     references, shape = random_references((), 4), torch.randn(len(body.shape_names))
     order = torch.tensor([3, 1, 0, 2])
-    shuffled = type(references)(**{f.name: getattr(references, f.name)[order] for f in fields(references)})
+    pictures = ["images", "masks", "face_images", "face_masks"]
+    shuffled = replace(references, **{name: getattr(references, name)[order] for name in pictures})
     first, second = model.encode(references, shape), model.encode(shuffled, shape)
     for field in fields(first.canonical):
         one, other = getattr(first.canonical, field.name), getattr(second.canonical, field.name)
@@ -38,7 +39,12 @@ def test_order_of_reference_views_does_not_matter(model, body, random_references
 def test_start_values_are_lhms(body, config):
     heads = GaussianHeadsConfig()
     head = CanonicalHead(32, 4, heads)
-    gaussians = head(torch.randn(2, 10, 32), torch.full((40,), heads.initial_scale), heads.scale_limit(None))
+    gaussians = head(
+        torch.randn(2, 10, 32),
+        torch.full((40, 3), heads.initial_scale),
+        torch.tensor([1.0, 0, 0, 0]).expand(40, 4),
+        heads.scale_limit(None),
+    )
     torch.testing.assert_close(gaussians.means, torch.zeros(2, 40, 3))
     torch.testing.assert_close(gaussians.opacities, torch.full((2, 40), 0.1))
     torch.testing.assert_close(gaussians.quaternions, torch.tensor([1.0, 0, 0, 0]).expand(2, 40, 4))

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from lca_shared.gaussians import Gaussians
+from lca_shared.rotations import normalized, quaternion_product
 from lca_shared.tensors import Float, Tensor
 
 
@@ -22,6 +23,11 @@ class GaussianHeadsConfig:
     initial_opacity: float = 0.1
     initial_scale: float | None = math.exp(-5.0)
     """Metres: standard deviation of every Gaussian at the start; None = from the spacing of the sampled points."""
+    initial_flatness: float = 1.0
+    """Scale along the surface's normal over that along the surface, at the start; 1 = round (LHM's). Flat Gaussians
+    cover the surface without swelling the outline, which matters when they are few."""
+    start_from_lookup: bool = False
+    """Start colours exactly at what is looked up in the reference pictures, without the colour layer's noise."""
     scale_limit_start: float = 0.01
     """Metres: upper bound of scales until ``scale_limit_from``, then it grows linearly (LHM)."""
     scale_limit_end: float = 0.05
@@ -81,11 +87,15 @@ class CanonicalHead(nn.Module):
         self.shapes = nn.Linear(config.hidden, 11 * gaussians_per_token)
         nn.init.zeros_(self.shapes.weight)
         nn.init.zeros_(self.shapes.bias)
+        if config.start_from_lookup:
+            nn.init.zeros_(self.colors.weight)
+            nn.init.zeros_(self.colors.bias)
 
     def forward(
         self,
         tokens: Float[Tensor, "*b tokens width"],
-        initial_scales: Float[Tensor, "gaussians"],
+        initial_scales: Float[Tensor, "gaussians 3"],
+        initial_quaternions: Float[Tensor, "gaussians 4"],
         scale_limit: float,
         color_logits: Float[Tensor, "*b gaussians 3"] | None = None,
     ) -> Gaussians:
@@ -94,6 +104,7 @@ class CanonicalHead(nn.Module):
         Args:
             tokens: the encoder's geometric tokens.
             initial_scales: metres, see :class:`GaussianHeadsConfig`.
+            initial_quaternions: unit, wxyz; the predicted rotation comes before them.
             scale_limit: metres.
             color_logits: added to the colours' logits, if given.
         """
@@ -103,13 +114,12 @@ class CanonicalHead(nn.Module):
             colors = colors + color_logits
         shapes = _per_gaussian(self.shapes(hidden), self.gaussians_per_token)
         offsets, opacities, quaternions, scales = shapes.split([3, 1, 4, 3], dim=-1)
+        turn = torch.cat([quaternions[..., :1] + 1, quaternions[..., 1:]], dim=-1)
         faint = math.log(config.initial_opacity / (1 - config.initial_opacity))
         return Gaussians(
             means=(offsets.sigmoid() - 0.5) * config.offset_range,
-            quaternions=nn.functional.normalize(
-                torch.cat([quaternions[..., :1] + 1, quaternions[..., 1:]], dim=-1), dim=-1
-            ),
-            scales=(scales + initial_scales[:, None].log()).clamp(max=math.log(scale_limit)).exp(),
+            quaternions=quaternion_product(initial_quaternions, normalized(turn)),
+            scales=(scales + initial_scales.log()).clamp(max=math.log(scale_limit)).exp(),
             opacities=(opacities[..., 0] + faint).sigmoid(),
             colors=colors.sigmoid(),
         )

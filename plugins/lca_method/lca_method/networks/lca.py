@@ -47,6 +47,7 @@ class LCA(nn.Module):
     gaussian_faces: Tensor
     gaussian_barycentric: Tensor
     initial_scales: Tensor
+    initial_quaternions: Tensor
     token_code: Tensor
 
     def __init__(self, config: LCAConfig, body: CompactBody, encoder: ImageEncoder | None = None):
@@ -82,7 +83,9 @@ class LCA(nn.Module):
             initial = placement.spacing * _SCALE_PER_SPACING
         else:
             initial = torch.full_like(placement.spacing, config.heads.initial_scale)
-        self.register_buffer("initial_scales", initial)
+        flat = torch.tensor([1.0, 1.0, config.heads.initial_flatness])
+        self.register_buffer("initial_scales", initial[:, None] * flat)
+        self.register_buffer("initial_quaternions", torch.empty(0), persistent=False)
         self.register_buffer("token_code", torch.empty(0), persistent=False)
         self._read_template()
         self.register_load_state_dict_post_hook(lambda module, _: module._read_template())
@@ -148,7 +151,7 @@ class LCA(nn.Module):
                     found = self._projected(references, shape, found)
                 looked_up = color_logits(found)
             limit = self.config.heads.scale_limit(step)
-            relative = self.canonical_head(tokens, self.initial_scales, limit, looked_up)
+            relative = self.canonical_head(tokens, self.initial_scales, self.initial_quaternions, limit, looked_up)
             points = self.surface_points(shape)
             return SubjectCode(
                 shape=shape,
@@ -207,7 +210,7 @@ class LCA(nn.Module):
             references.face_images,
             references.face_masks,
             references.fit,
-            float(self.initial_scales.median()) / _SCALE_PER_SPACING,
+            float(self.initial_scales[:, 0].median()) / _SCALE_PER_SPACING,
             fallback,
         )
 
@@ -224,10 +227,22 @@ class LCA(nn.Module):
         self.token_code = fourier_features(points, self.config.fourier_frequencies)
         self._point_body = body_at(body, gaussians)
         self._normals = gaussians.normals(body.template_vertices, body.faces)
+        if self.config.heads.initial_flatness == 1.0:
+            self.initial_quaternions = self._normals.new_tensor([1.0, 0.0, 0.0, 0.0]).expand(len(self._normals), 4)
+        else:
+            self.initial_quaternions = _z_axis_along(self._normals)
 
 
 _SCALE_PER_SPACING = 0.6
 """Round Gaussians on a square grid overlap into an even sheet when their deviation is about 0.6 of its spacing."""
+
+
+def _z_axis_along(normals: Float[Tensor, "points 3"]) -> Float[Tensor, "points 4"]:
+    """Unit quaternions (wxyz) of the shortest rotations that carry +z to each unit normal."""
+    x, y, z = normals.unbind(dim=-1)
+    quaternions = torch.stack([1 + z, -y, x, torch.zeros_like(z)], dim=-1)
+    half_turn = normals.new_tensor([0.0, 1.0, 0.0, 0.0])  # to -z many rotations are shortest: about x
+    return nn.functional.normalize(torch.where(z[:, None] < -1 + 1e-6, half_turn, quaternions), dim=-1)
 
 
 def _repeated(gaussians: Gaussians, frames: int) -> Gaussians:
