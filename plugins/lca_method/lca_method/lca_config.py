@@ -12,11 +12,11 @@ from lca_method.losses import LossConfig
 from lca_method.networks.config import LCAConfig, tiny_config
 
 
-def _optimizers(lr: float, weight_decay: float, warmup_steps: int, max_steps: int) -> dict:
+def _optimizers(lr: float, weight_decay: float, warmup_steps: int) -> dict:
     return {
         group: {
             "optimizer": AdamWOptimizerConfig(lr=lr, eps=1e-8, weight_decay=weight_decay, max_norm=1.0),
-            "scheduler": WarmupCosineSchedulerConfig(warmup_steps=warmup_steps, max_steps=max_steps),
+            "scheduler": WarmupCosineSchedulerConfig(warmup_steps=warmup_steps),
         }
         for group in ("encoder", "heads")
     }
@@ -32,7 +32,7 @@ lca_pretrain = MethodSpecification(
             datamanager=LCADataManagerConfig(),
             model=LCAModelConfig(network=LCAConfig()),
         ),
-        optimizers=_optimizers(lr=4e-4, weight_decay=0.05, warmup_steps=1000, max_steps=PRETRAIN_STEPS),
+        optimizers=_optimizers(lr=4e-4, weight_decay=0.05, warmup_steps=1000),
         max_num_iterations=PRETRAIN_STEPS,
         mixed_precision=True,
         steps_per_save=2000,
@@ -66,7 +66,7 @@ lca_pretrain_tiny = MethodSpecification(
                 random_background=True,
             ),
         ),
-        optimizers=_optimizers(lr=5e-4, weight_decay=0.01, warmup_steps=20, max_steps=TINY_STEPS),
+        optimizers=_optimizers(lr=5e-4, weight_decay=0.01, warmup_steps=20),
         max_num_iterations=TINY_STEPS,
         steps_per_save=100,
         steps_per_eval_batch=100,

@@ -1,5 +1,6 @@
 """nerfstudio's trainer with whole-or-absent checkpoints, and a resumed run that ends where it was meant to."""
 
+import copy
 import os
 import sys
 from collections.abc import Iterator
@@ -9,12 +10,13 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from nerfstudio.engine.optimizers import AdamOptimizerConfig
+from nerfstudio.engine.optimizers import AdamOptimizerConfig, Optimizers
 from nerfstudio.engine.trainer import Trainer, TrainerConfig
 from nerfstudio.utils.decorators import check_main_thread
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from lca_method.checkpoints import latest_checkpoint, load_checkpoint, save_atomically
+from lca_method.lca_trainer_schedulers import WarmupCosineSchedulerConfig
 from lca_shared.errors import UserError
 
 
@@ -70,6 +72,15 @@ class LCATrainer(Trainer):
             if self.device.startswith("cuda") and not torch.cuda.is_available():
                 raise UserError("There is no CUDA device. Train on the CPU with `--machine.device-type cpu`.")
             super().setup(test_mode)
+
+    def setup_optimizers(self) -> Optimizers:
+        """The optimisers; schedules without an end of their own end with the training."""
+        config = copy.deepcopy(self.config.optimizers)
+        for group in config.values():
+            schedule = group["scheduler"]
+            if isinstance(schedule, WarmupCosineSchedulerConfig) and schedule.max_steps is None:
+                schedule.max_steps = self.config.max_num_iterations
+        return Optimizers(config, self.pipeline.get_param_groups())
 
     def train(self) -> None:
         """Train up to ``max_num_iterations``.

@@ -16,8 +16,8 @@ class WarmupCosineSchedulerConfig(SchedulerConfig):
     """Target class to instantiate."""
     warmup_steps: int = 1000
     """Steps over which the learning rate grows from nothing."""
-    max_steps: int = 100_000
-    """Step at which the learning rate is smallest; it stays there."""
+    max_steps: int | None = None
+    """Step at which the learning rate is smallest; it stays there. None = where training ends."""
     final_fraction: float = 0.01
     """Smallest learning rate as a fraction of the largest."""
 
@@ -36,8 +36,13 @@ class WarmupCosineScheduler(Scheduler):
     config: WarmupCosineSchedulerConfig
 
     def get_scheduler(self, optimizer: Optimizer, lr_init: float) -> LambdaLR:
-        """A torch scheduler for ``optimizer``, whose largest learning rate is ``lr_init``."""
+        """A torch scheduler for ``optimizer``, whose largest learning rate is ``lr_init``.
+
+        Raises:
+            ValueError: ``max_steps`` is still None (the trainer fills it in).
+        """
         config = self.config
-        return LambdaLR(
-            optimizer, lambda step: warmup_cosine(step, config.warmup_steps, config.max_steps, config.final_fraction)
-        )
+        if config.max_steps is None:
+            raise ValueError("max_steps is None: outside LCATrainer name the step where training ends")
+        last, warmup, final = config.max_steps, config.warmup_steps, config.final_fraction
+        return LambdaLR(optimizer, lambda step: warmup_cosine(step, warmup, last, final))
