@@ -247,7 +247,7 @@ def test_killed_and_resumed_on_a_real_clip(material: Path, models: Path, tmp_pat
         "--output-dir",
         str(tmp_path / "data"),
     ]
-    command += ["--max-frames", "72", "--effort", "0.3", "--model-dir", str(models)]
+    command += ["--max-frames", "72", "--model-dir", str(models)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     running = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     first = tmp_path / "data/.processing/moore_talkinghead_1/chunk_00000.json"

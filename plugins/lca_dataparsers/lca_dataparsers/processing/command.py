@@ -41,7 +41,7 @@ class ProcessConfig:
     field_of_view: float = 50.0
     """Assumed of the camera along the long side, degrees, where the file's metadata has no focal length."""
     effort: float = 1.0
-    """Factor on the iterations of the body fit: 0.5 is faster and a little coarser."""
+    """Factor on the iterations of the body fit, 0.5 or more: less is faster and coarser."""
     split: Literal["train", "val", "test"] = "train"
     """The split the subjects belong to."""
     licence: str = "unknown"

@@ -21,7 +21,7 @@ def check_settings(config: "ProcessConfig") -> None:
     Raises:
         UserError: naming the setting.
     """
-    for name, least in (("fps", 1e-3), ("max_frames", 1), ("person", 0), ("max_size", 64), ("effort", 0.01)):
+    for name, least in (("fps", 1e-3), ("max_frames", 1), ("person", 0), ("max_size", 64), ("effort", 0.5)):
         value = getattr(config, name)
         if value is not None and value < least:
             raise UserError(f"--{name.replace('_', '-')} {value} makes no sense: it must be at least {least:g}.")
