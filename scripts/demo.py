@@ -140,7 +140,7 @@ def _evaluate(output: Path, training: Path, lpips: bool) -> str:
     from lca_method.demo.contact_sheet import contact_sheet
     from lca_method.demo.files import write_picture, write_video
     from lca_method.demo.motion import resampled
-    from lca_method.demo.show import HEADINGS, driven_frames, posed_predictor, sheet_row
+    from lca_method.demo.show import HEADINGS, KeptCode, driven_frames, posed_predictor, sheet_row
     from lca_method.evaluation import constant_color, evaluate, mean_person_color, summary
 
     print("3/3 Evaluating on the people held out", flush=True)
@@ -155,10 +155,11 @@ def _evaluate(output: Path, training: Path, lpips: bool) -> str:
 
     with torch.no_grad():
         color = mean_person_color(manager.draw_batch(step) for step in range(2 * len(manager.train_subjects)))
+        code = KeptCode(model)
         predictors = {
-            "lca": posed_predictor(model),
+            "lca": posed_predictor(model, code),
             "baseline_mean_colour": constant_color(color),
-            "baseline_flat_render": posed_predictor(model, flat=True),
+            "baseline_flat_render": posed_predictor(model, code, flat=True),
         }
         scores = evaluate(batches(), predictors, model.lpips("alex") if lpips else None)
         people = [moved_to(manager.evaluation_batch(draw, draw.targets[0]), device) for draw in manager.eval_draws]

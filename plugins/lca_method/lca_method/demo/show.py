@@ -35,11 +35,26 @@ class Renderer(Protocol):
         ...
 
 
-def posed_predictor(model: Renderer, flat: bool = False) -> Predictor:
+class KeptCode:
+    """Makes a person once for all targets that share the references."""
+
+    def __init__(self, model: Renderer) -> None:
+        self._model = model
+        self._kept: tuple[Tensor, SubjectCode] | None = None
+
+    def __call__(self, batch: SubjectBatch) -> SubjectCode:
+        """The person of a batch."""
+        images = batch.references.images
+        if self._kept is None or not torch.equal(self._kept[0], images):
+            self._kept = (images, self._model.encode(batch, self._model.training_step))
+        return self._kept[1]
+
+
+def posed_predictor(model: Renderer, code: KeptCode, flat: bool = False) -> Predictor:
     """The model's render of a batch's first target; ``flat`` puts the mean of its Gaussians' colours on all of them."""
 
     def predict(batch: SubjectBatch) -> Tensor:
-        _, posed = model.network.drive(model.encode(batch, model.training_step), batch.targets.driving)
+        _, posed = model.network.drive(code(batch), batch.targets.driving)
         gaussians = posed[0, 0]
         if flat:
             weight = gaussians.opacities[:, None]
