@@ -62,7 +62,7 @@ lca_pretrain_tiny = MethodSpecification(
             ),
             model=LCAModelConfig(
                 network=tiny_config(),
-                losses=LossConfig(lpips=0.0, person=0.3, mask=0.5, position=10.0, scale=0.1),
+                losses=LossConfig(l1=0.0, lpips=0.0, person=1.0, mask=0.1, position=10.0, scale=0.1),
                 random_background=True,
             ),
         ),

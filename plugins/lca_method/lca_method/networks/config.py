@@ -47,9 +47,8 @@ def tiny_config() -> LCAConfig:
         heads=GaussianHeadsConfig(
             hidden=96,
             offset_range=0.5,
-            initial_opacity=0.9,
+            initial_opacity=0.7,
             initial_scale=None,
-            initial_flatness=0.35,
             start_from_lookup=True,
             scale_limit_start=0.05,
         ),
