@@ -64,6 +64,7 @@ lca_pretrain_tiny = MethodSpecification(
                 network=tiny_config(),
                 losses=LossConfig(l1=0.0, lpips=0.0, person=1.0, mask=0.1, position=10.0, scale=0.1),
                 random_background=True,
+                background="grey",
             ),
         ),
         optimizers=_optimizers(lr=5e-4, weight_decay=0.01, warmup_steps=20),
