@@ -25,6 +25,7 @@ class Renderer(Protocol):
     network: LCA
     body: BodyModel
     training_step: int | None
+    background_color: Float[Tensor, "3"]
 
     def encode(self, batch: SubjectBatch, step: int | None) -> SubjectCode:
         """What is done once a person."""
@@ -71,10 +72,10 @@ HEADINGS = ("reference views", "target", "canonical", "posed")
 def sheet_row(model: Renderer, batch: SubjectBatch, caption: str, references: int = 4) -> Row:
     """Reference views | target | canonical avatar at rest, from the front | avatar in the target's pose."""
     code = model.encode(batch, model.training_step)
-    shown = batch.references.images[0, :references] * batch.references.masks[0, :references]
-    shown = shown + 1 - batch.references.masks[0, :references]
-    mask = person_mask(batch)
-    target = batch.targets.images[0, 0] * mask + 1 - mask
+    background, mask = model.background_color[:, None, None], person_mask(batch)
+    masks = batch.references.masks[0, :references]
+    shown = batch.references.images[0, :references] * masks + background * (1 - masks)
+    target = batch.targets.images[0, 0] * mask + background * (1 - mask)
     rest = _at_rest(model.body, target.device)
     canonical, _ = model.network.drive(code, rest)
     _, posed = model.network.drive(code, batch.targets.driving)
