@@ -1,16 +1,17 @@
 """Time and memory of the rasterizer's backends on a figure of Gaussians: ``python benchmarks/rasterize.py``.
 
 Backends take turns within one run, so that their ratios hold when the machine's speed drifts. Times are the least of
-several runs, projection included. Memory is what the process's peak grew by (on a GPU: what torch allocated at most).
+several runs, projection included. Memory is what the process's peak grew by in one forward and backward pass (on a GPU:
+what torch allocated at most); it is left open where the system does not tell (Linux does).
 """
 
 import json
 import multiprocessing
-import resource
 import sys
 import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Literal
 
 import torch
 import tyro
@@ -38,6 +39,8 @@ class Config:
     """Timed runs per backend and scene; the least is printed."""
     threads: int = 2
     """Threads of torch and Numba."""
+    clock: Literal["wall", "processor"] = "wall"
+    """processor: time computed, not time passed, for a machine that others use too (with one thread, and no GPU)."""
     json: Path | None = None
     """Also write the rows here."""
 
@@ -51,18 +54,19 @@ class Row:
     backend: str
     forward_ms: float
     backward_ms: float
-    memory_mb: float
+    memory_mb: float | None
 
 
 class Subject:
     """A scene that a backend renders forward and backward."""
 
-    def __init__(self, count: int, side: int, backend: Backend) -> None:
+    def __init__(self, count: int, side: int, backend: Backend, clock: str = "wall") -> None:
         device = "cuda" if backend == "gsplat" else "cpu"
         figure = capsule_figure(count, side).to(device)
         self.gaussians = Gaussians(**{f.name: getattr(figure, f.name).requires_grad_() for f in fields(figure)})
         self.cameras, self.device = ring(1, side).to(device), device
         self.backend: Backend = backend
+        self.clock = time.perf_counter if clock == "wall" else time.process_time
 
     def run(self) -> tuple[float, float]:
         """Seconds of the forward and of the backward pass."""
@@ -75,16 +79,16 @@ class Subject:
     def _now(self) -> float:
         if self.device == "cuda":
             torch.cuda.synchronize()
-        return time.perf_counter()
+        return self.clock()
 
 
-def peak_memory(count: int, side: int, backend: Backend, threads: int) -> float:
-    """Megabytes that rendering adds; in a process of its own, for a process's peak never falls."""
+def peak_memory(count: int, side: int, backend: Backend, threads: int) -> float | None:
+    """Megabytes that rendering adds; in a process of its own, where nothing freed earlier is used again."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_peak_in_this_process, (count, side, backend, threads))
 
 
-def _peak_in_this_process(count: int, side: int, backend: Backend, threads: int) -> float:
+def _peak_in_this_process(count: int, side: int, backend: Backend, threads: int) -> float | None:
     torch.set_num_threads(threads)
     Subject(200, 32, backend).run()  # compiled code and libraries do not count
     subject = Subject(count, side, backend)
@@ -93,9 +97,28 @@ def _peak_in_this_process(count: int, side: int, backend: Backend, threads: int)
         before = torch.cuda.memory_allocated()
         subject.run()
         return (torch.cuda.max_memory_allocated() - before) / 2**20
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _restarted_peak()
     subject.run()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10
+    after = _status("VmHWM")
+    return None if before is None or after is None else (after - before) / 2**10
+
+
+def _status(name: str) -> int | None:
+    """Kilobytes, as Linux tells. (``getrusage`` will not do: a child's peak begins at its parent's.)"""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except FileNotFoundError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith(name + ":")), None)
+
+
+def _restarted_peak() -> int | None:
+    """Let the process's peak begin again at what it uses now, and say what that is in kilobytes."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return None
+    return _status("VmRSS")
 
 
 def measure(config: Config) -> list[Row]:
@@ -104,7 +127,7 @@ def measure(config: Config) -> list[Row]:
     backends: list[Backend] = ["numba", "torch", *(["gsplat"] if torch.cuda.is_available() else [])]
     rows = []
     for count, side in SCENES:
-        subjects = {backend: Subject(count, side, backend) for backend in backends}
+        subjects = {backend: Subject(count, side, backend, config.clock) for backend in backends}
         for subject in subjects.values():
             subject.run()
         times = [{backend: subject.run() for backend, subject in subjects.items()} for _ in range(config.runs)]
@@ -116,18 +139,22 @@ def measure(config: Config) -> list[Row]:
 
 
 def main(config: Config) -> None:
+    if config.clock == "processor" and torch.cuda.is_available():
+        raise SystemExit("Processor time says nothing about a GPU: leave --clock at wall.")
     rows = measure(config)
-    table = Table(title=f"Rasterizer, float32, {config.threads} threads — {describe()}")
+    table = Table(title=f"Rasterizer, float32, {config.clock} time, {config.threads} threads — {describe()}")
     for column in ("Gaussians", "picture", "backend", "forward ms", "backward ms", "both, x Numba", "extra MB"):
         table.add_column(column, justify="left" if column == "backend" else "right")
     for row in rows:
         numba = next(r for r in rows if (r.gaussians, r.backend) == (row.gaussians, "numba"))
         ratio = (row.forward_ms + row.backward_ms) / (numba.forward_ms + numba.backward_ms)
-        numbers = (f"{row.forward_ms:.1f}", f"{row.backward_ms:.1f}", f"{ratio:.2f}", f"{row.memory_mb:.0f}")
+        memory = "—" if row.memory_mb is None else f"{row.memory_mb:.0f}"
+        numbers = (f"{row.forward_ms:.1f}", f"{row.backward_ms:.1f}", f"{ratio:.2f}", memory)
         table.add_row(f"{row.gaussians:,}", f"{row.side}²", row.backend, *numbers)
     Console(width=120).print(table)
     if config.json:
-        config.json.write_text(json.dumps({"machine": describe(), "rows": [asdict(row) for row in rows]}, indent=1))
+        content = {"machine": describe(), "clock": config.clock, "threads": config.threads}
+        config.json.write_text(json.dumps({**content, "rows": [asdict(row) for row in rows]}, indent=1))
 
 
 if __name__ == "__main__":
