@@ -67,6 +67,7 @@ class PointBody:
     rig: ActiveRig
     joint_names: tuple[str, ...]
     """Names of the active joints."""
+    shape_names: tuple[str, ...]
     joints: Float[Tensor, "active 3"]
     shape_joints: Float[Tensor, "coefficients active 3"]
     points: Float[Tensor, "points 3"]
@@ -174,6 +175,7 @@ def make_point_body(body: CompactBody, table: Correspondences) -> PointBody:
     return PointBody(
         rig=body.active,
         joint_names=tuple(active),
+        shape_names=body.shape_names,
         joints=body.template_joints[body.active.joints],
         shape_joints=body.shape_joints[:, body.active.joints],
         points=torch.cat([p for p, _, _ in parts]),

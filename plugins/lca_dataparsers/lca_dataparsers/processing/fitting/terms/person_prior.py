@@ -3,10 +3,16 @@
 from lca_dataparsers.processing.fitting.terms.context import TermContext
 from lca_shared.tensors import Float, Tensor
 
+STIFFER = {"head_height": 4.0, "head_depth": 4.0}
+"""Shape coefficients that one picture hardly tells: a nod shortens the face as a low head does, and hairlines and
+beards hide its ends."""
+
 
 def shape_prior(context: TermContext) -> Float[Tensor, ""]:
-    """Half the squared length of the shape coefficients: they are standard normal over adults."""
-    return 0.5 * context.prediction.state.shape.square().sum()
+    """Half the squared shape coefficients, weighed: they are standard normal over adults."""
+    shape = context.prediction.state.shape
+    weights = shape.new_tensor([STIFFER.get(name, 1.0) for name in context.prediction.body.shape_names])
+    return 0.5 * (weights * shape.square()).sum()
 
 
 def focal_prior(context: TermContext) -> Float[Tensor, ""]:
