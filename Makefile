@@ -10,7 +10,7 @@ PACKAGES := shared plugins/lca_dataparsers plugins/lca_method plugins/genlca_met
 
 help:
 	@echo "make install   create $(VENV) with the four packages and the tools"
-	@echo "make demo      synthetic people -> training -> pictures and figures in outputs/demo (about 8 minutes on 2 cores)"
+	@echo "make demo      synthetic people -> training -> pictures and figures in outputs/demo (a few minutes on 2 cores)"
 	@echo "make test      the default tests;  make test-slow: the rest"
 	@echo "make lint      ruff and pyright"
 	@echo "make bench     what benchmarks/ measures"
