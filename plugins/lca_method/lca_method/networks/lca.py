@@ -228,7 +228,7 @@ class LCA(nn.Module):
         self._point_body = body_at(body, gaussians)
         self._normals = gaussians.normals(body.template_vertices, body.faces)
         if self.config.heads.initial_flatness == 1.0:
-            self.initial_quaternions = self._normals.new_tensor([1.0, 0.0, 0.0, 0.0]).expand(len(self._normals), 4)
+            self.initial_quaternions = self._normals.new_tensor([1.0, 0.0, 0.0, 0.0]).repeat(len(self._normals), 1)
         else:
             self.initial_quaternions = _z_axis_along(self._normals)
 
