@@ -1,42 +1,52 @@
 """Rotations: vectors, matrices, quaternions (wxyz) and six numbers; pure, batched, safe to differentiate at zero.
 
-Thin over `roma`, which keeps quaternions as xyzw: this module is the only place that knows.
+Thin over `roma`, which keeps quaternions as xyzw: this module is the only place that knows. Importing roma imports
+torch's compiler, which takes longer than torch itself; only functions that need roma do so, and posing a body does not.
 """
 
-import roma
+import math
+from types import ModuleType
+
 import torch
 
 from lca_shared.tensors import Float, Tensor
 
 
 def rotation_vector_to_matrix(vector: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
-    """Matrix of the rotation about ``vector`` by its length (radians)."""
-    return roma.rotvec_to_rotmat(vector)
+    """Matrix of the rotation about ``vector`` by its length (radians): Rodrigues' formula."""
+    angle = torch.linalg.vector_norm(vector, dim=-1)[..., None, None]
+    x, y, z = vector.unbind(-1)
+    zero = torch.zeros_like(x)
+    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).unflatten(-1, (3, 3))
+    outer = vector[..., :, None] * vector[..., None, :]
+    identity = torch.eye(3, dtype=vector.dtype, device=vector.device)
+    half = torch.sinc(angle / (2 * math.pi))  # sin(angle / 2) / (angle / 2), smooth through zero
+    return angle.cos() * identity + torch.sinc(angle / math.pi) * cross + 0.5 * half * half * outer
 
 
 def matrix_to_rotation_vector(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]:
     """Rotation vector of length at most pi: the inverse of :func:`rotation_vector_to_matrix`."""
-    return roma.rotmat_to_rotvec(matrix)
+    return _roma().rotmat_to_rotvec(matrix)
 
 
 def rotation_vector_to_quaternion(vector: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 4"]:
     """Unit quaternion wxyz."""
-    return roma.quat_xyzw_to_wxyz(roma.rotvec_to_unitquat(vector))
+    return _roma().quat_xyzw_to_wxyz(_roma().rotvec_to_unitquat(vector))
 
 
 def quaternion_to_rotation_vector(quaternion: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3"]:
     """Rotation vector of length at most pi from a quaternion wxyz of any length but zero."""
-    return roma.unitquat_to_rotvec(roma.quat_wxyz_to_xyzw(normalized(quaternion)))
+    return _roma().unitquat_to_rotvec(_roma().quat_wxyz_to_xyzw(normalized(quaternion)))
 
 
 def matrix_to_quaternion(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 4"]:
     """Unit quaternion wxyz; its sign is arbitrary."""
-    return roma.quat_xyzw_to_wxyz(roma.rotmat_to_unitquat(matrix))
+    return _roma().quat_xyzw_to_wxyz(_roma().rotmat_to_unitquat(matrix))
 
 
 def quaternion_to_matrix(quaternion: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3 3"]:
     """Matrix of a quaternion wxyz of any length but zero."""
-    return roma.unitquat_to_rotmat(roma.quat_wxyz_to_xyzw(normalized(quaternion)))
+    return _roma().unitquat_to_rotmat(_roma().quat_wxyz_to_xyzw(normalized(quaternion)))
 
 
 def matrix_to_six_numbers(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 6"]:
@@ -48,7 +58,7 @@ def matrix_to_six_numbers(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, 
 
 def six_numbers_to_matrix(six: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 3 3"]:
     """Gram-Schmidt of two columns; undefined where they are parallel or zero."""
-    return roma.special_gramschmidt(six.unflatten(-1, (2, 3)).mT)
+    return _roma().special_gramschmidt(six.unflatten(-1, (2, 3)).mT)
 
 
 def quaternion_product(
@@ -82,18 +92,24 @@ def compose_rotation_vectors(
     first: Float[Tensor, "*batch 3"], second: Float[Tensor, "*batch 3"]
 ) -> Float[Tensor, "*batch 3"]:
     """Rotation vector of ``second``, then ``first``: ``exp(first) @ exp(second)``."""
-    return roma.rotvec_composition([first, second])
+    return _roma().rotvec_composition([first, second])
 
 
 def geodesic_angle(
     first: Float[Tensor, "*#batch 3 3"], second: Float[Tensor, "*#batch 3 3"]
 ) -> Float[Tensor, "*batch"]:
     """Angle in radians, 0 to pi, of the rotation between two rotation matrices."""
-    return roma.rotmat_geodesic_distance(*torch.broadcast_tensors(first, second))
+    return _roma().rotmat_geodesic_distance(*torch.broadcast_tensors(first, second))
 
 
 def nearest_rotation(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 3"]:
     """Rotation matrix nearest to ``matrix`` in the Frobenius norm (orthogonal Procrustes)."""
-    rotation = roma.special_procrustes(matrix)
+    rotation = _roma().special_procrustes(matrix)
     assert isinstance(rotation, Tensor)  # without the arguments that make it return more
     return rotation
+
+
+def _roma() -> ModuleType:
+    import roma
+
+    return roma

@@ -1,8 +1,11 @@
 """Laws of rotations, over several batch shapes, and derivatives at zero."""
 
 import math
+import subprocess
+import sys
 
 import pytest
+import roma
 import torch
 from scipy.spatial.transform import Rotation
 
@@ -36,6 +39,29 @@ def test_matrices_and_quaternions_are_scipys() -> None:
     xyzw = torch.from_numpy(theirs.as_quat())
     wxyz = xyzw[:, [3, 0, 1, 2]]
     torch.testing.assert_close(ours * ours[:, :1].sign(), wxyz * wxyz[:, :1].sign())
+
+
+@pytest.mark.parametrize("length", [0.0, 1e-20, 1e-7, 1e-3, 1.0, 3.1])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_matrices_and_their_derivatives_are_romas(length: float, dtype: torch.dtype) -> None:
+    """The one conversion that is not roma's own, so that posing a body need not import it."""
+    vector = length * torch.nn.functional.normalize(random_vectors((7,)), dim=-1)
+    weights = random_vectors((7, 3))
+    results = []
+    for convert, kind in ((r.rotation_vector_to_matrix, dtype), (roma.rotvec_to_rotmat, torch.float64)):
+        leaf = vector.to(kind).requires_grad_()
+        matrix = convert(leaf)
+        (gradient,) = torch.autograd.grad((matrix * weights.to(kind)).sum(), leaf)
+        results.append((matrix.detach().double(), gradient.double()))
+    tolerance = 2e-6 if dtype == torch.float64 else 1e-5  # roma is of first order only below a length of 1e-6
+    for ours, theirs in zip(*results):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=tolerance)
+
+
+def test_posing_does_not_import_the_compiler() -> None:
+    """It takes longer than torch itself, in every command and every process that renders."""
+    script = "import sys, lca_shared.body; assert not {'roma', 'torch._dynamo'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 @pytest.mark.parametrize("batch", BATCHES)
