@@ -33,6 +33,9 @@ class LCAConfig:
     projected_colors: bool = False
     """Start colours from the pixels where the body fitted to each reference view projects (not in the paper; needs
     ``color_lookup`` for what no view shows)."""
+    projected_outline: bool = False
+    """Start the Gaussians where the reference views' masks say that hair and clothes are (not in the paper; needs
+    ``projected_colors``)."""
     template_expression: bool = False
     """Let the template's own expression displacements move the Gaussians' points before the pose-dependent head
     corrects them (not in the paper, which leaves expression to the head)."""

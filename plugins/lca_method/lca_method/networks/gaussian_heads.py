@@ -47,6 +47,20 @@ class GaussianHeadsConfig:
 
 
 @dataclass(frozen=True)
+class GaussianStart:
+    """What is added to a canonical head's own output before its activations; offsets after them."""
+
+    offsets: Float[Tensor, "*b gaussians 3"]
+    """Metres, rest pose."""
+    opacities: Float[Tensor, "*b gaussians"]
+    """Logits."""
+    log_scales: Float[Tensor, "*b gaussians"]
+    """The same for a Gaussian's three axes."""
+    colors: Float[Tensor, "*b gaussians 3"]
+    """Logits."""
+
+
+@dataclass(frozen=True)
 class GaussianDeltas:
     """What driving adds to canonical Gaussians; opacity is never changed."""
 
@@ -98,6 +112,7 @@ class CanonicalHead(nn.Module):
         initial_quaternions: Float[Tensor, "gaussians 4"],
         scale_limit: float,
         color_logits: Float[Tensor, "*b gaussians 3"] | None = None,
+        start: GaussianStart | None = None,
     ) -> Gaussians:
         """Gaussians (K of each token in a row) whose ``means`` are offsets from their points.
 
@@ -107,6 +122,7 @@ class CanonicalHead(nn.Module):
             initial_quaternions: unit, wxyz; the predicted rotation comes before them.
             scale_limit: metres.
             color_logits: added to the colours' logits, if given.
+            start: added to everything but rotations, if given.
         """
         config, hidden = self.config, self.layers(tokens)
         colors = _per_gaussian(self.colors(hidden), self.gaussians_per_token)
@@ -114,13 +130,17 @@ class CanonicalHead(nn.Module):
             colors = colors + color_logits
         shapes = _per_gaussian(self.shapes(hidden), self.gaussians_per_token)
         offsets, opacities, quaternions, scales = shapes.split([3, 1, 4, 3], dim=-1)
+        moved = (offsets.sigmoid() - 0.5) * config.offset_range
+        opacity = opacities[..., 0] + math.log(config.initial_opacity / (1 - config.initial_opacity))
+        if start is not None:
+            colors, moved = colors + start.colors, moved + start.offsets
+            opacity, scales = opacity + start.opacities, scales + start.log_scales[..., None]
         turn = torch.cat([quaternions[..., :1] + 1, quaternions[..., 1:]], dim=-1)
-        faint = math.log(config.initial_opacity / (1 - config.initial_opacity))
         return Gaussians(
-            means=(offsets.sigmoid() - 0.5) * config.offset_range,
+            means=moved,
             quaternions=quaternion_product(initial_quaternions, normalized(turn)),
             scales=(scales + initial_scales.log()).clamp(max=math.log(scale_limit)).exp(),
-            opacities=(opacities[..., 0] + faint).sigmoid(),
+            opacities=opacity.sigmoid(),
             colors=colors.sigmoid(),
         )
 

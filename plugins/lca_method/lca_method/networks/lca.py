@@ -13,10 +13,11 @@ from lca_method.networks.deformer import skinned
 from lca_method.networks.driving import DrivingVector
 from lca_method.networks.encoder import Encoder
 from lca_method.networks.fourier import fourier_features, fourier_width
-from lca_method.networks.gaussian_heads import CanonicalHead, PoseDependentHead
+from lca_method.networks.gaussian_heads import CanonicalHead, GaussianStart, PoseDependentHead
 from lca_method.networks.image_tokens import ImageTokenizer, ImageTokens
 from lca_method.networks.placement import place
 from lca_method.networks.projected_colors import ProjectedColors
+from lca_method.networks.projected_outline import ProjectedOutline, outline_profile
 from lca_method.networks.subject import SubjectCode
 from lca_shared.body.anchors import SurfacePoints, body_at
 from lca_shared.body.compact_body import CompactBody
@@ -49,6 +50,7 @@ class LCA(nn.Module):
     initial_scales: Tensor
     initial_quaternions: Tensor
     token_code: Tensor
+    point_code: Tensor
 
     def __init__(self, config: LCAConfig, body: CompactBody, encoder: ImageEncoder | None = None):
         """Args: sizes; body model (kept beside the module, on the module's device); image encoder, built
@@ -71,6 +73,11 @@ class LCA(nn.Module):
         if config.projected_colors and not config.color_lookup:
             raise UserError("projected_colors needs color_lookup (query numbers > 0) for what no reference view shows.")
         self.projected_colors = ProjectedColors() if config.projected_colors else None
+        if config.projected_outline and not config.projected_colors:
+            raise UserError("projected_outline needs projected_colors: colours are read again at the moved points.")
+        self.projected_outline = (
+            ProjectedOutline(fourier_width(_POINT_FREQUENCIES)) if config.projected_outline else None
+        )
         self.canonical_head = CanonicalHead(width, each, config.heads)
         self.driving_vector = DrivingVector(len(body.driven_joints), len(body.expression_names), config.driving)
         self.pose_head = PoseDependentHead(width, self.driving_vector.width, each, config.heads)
@@ -87,6 +94,7 @@ class LCA(nn.Module):
         self.register_buffer("initial_scales", initial[:, None] * flat)
         self.register_buffer("initial_quaternions", torch.empty(0), persistent=False)
         self.register_buffer("token_code", torch.empty(0), persistent=False)
+        self.register_buffer("point_code", torch.empty(0), persistent=False)
         self._read_template()
         self.register_load_state_dict_post_hook(lambda module, _: module._read_template())
         self.register_state_dict_post_hook(_drop_frozen_encoder)
@@ -144,14 +152,16 @@ class LCA(nn.Module):
         tokens, body_tokens, face_tokens = self.encoder(geometric, body_tokens, face_tokens, face_count)
         with torch.autocast(tokens.device.type, enabled=False):  # Gaussians need more digits than half precision has
             tokens = tokens.float()
-            looked_up = None
+            looked_up = start = None
             if self.color_lookup is not None:
                 found = self.color_lookup(tokens, (body_tokens, face_tokens))
                 if self.projected_colors is not None:
-                    found = self._projected(references, shape, found)
+                    found, start = self._projected(references, shape, found)
                 looked_up = color_logits(found)
             limit = self.config.heads.scale_limit(step)
-            relative = self.canonical_head(tokens, self.initial_scales, self.initial_quaternions, limit, looked_up)
+            relative = self.canonical_head(
+                tokens, self.initial_scales, self.initial_quaternions, limit, looked_up, start
+            )
             points = self.surface_points(shape)
             return SubjectCode(
                 shape=shape,
@@ -192,27 +202,30 @@ class LCA(nn.Module):
 
     def _projected(
         self, references: ReferenceViews, shape: Float[Tensor, "*b coefficients"], fallback: Float[Tensor, "*b n 3"]
-    ) -> Float[Tensor, "*b n 3"]:
-        """Colours of each Gaussian's surface point in the reference views (see ``ProjectedColors``)."""
-        if references.fit is None or self.projected_colors is None:
+    ) -> tuple[Float[Tensor, "*b n 3"], GaussianStart | None]:
+        """Colours of each Gaussian's surface point in the reference views (see ``ProjectedColors``), moved first to
+        where the outline says that the surface is, if the config says so (see ``ProjectedOutline``)."""
+        fit = references.fit
+        if fit is None or self.projected_colors is None:
             raise UserError("This model reads colours where the fitted body projects: give ReferenceViews.fit.")
-        body, shape = self.point_body, shape[..., None, :]
+        body, spacing = self.point_body, float(self.initial_scales[:, 0].median()) / _SCALE_PER_SPACING
         with torch.no_grad():
-            shaped = body.shaped(shape)
-            blended = blend_transforms(body.active_weights, body.active_transforms(shaped.joints, references.fit.pose))
+            shaped = body.shaped(shape[..., None, :])
+            blended = blend_transforms(body.active_weights, body.active_transforms(shaped.joints, fit.pose))
             points = apply_blended(blended, shaped.vertices)
             normals = nn.functional.normalize((blended[..., :3] @ self._normals[..., None])[..., 0], dim=-1)
-        return self.projected_colors(
-            points,
-            normals,
-            references.images,
-            references.masks,
-            references.face_images,
-            references.face_masks,
-            references.fit,
-            float(self.initial_scales[:, 0].median()) / _SCALE_PER_SPACING,
-            fallback,
-        )
+
+        def colors(points: Tensor) -> Tensor:
+            assert self.projected_colors is not None
+            pictures = (references.images, references.masks, references.face_images, references.face_masks)
+            return self.projected_colors(points, normals, *pictures, fit, spacing, fallback)
+
+        if self.projected_outline is None:
+            return colors(points), None
+        profile = outline_profile(points, normals, references.masks, fit.cameras, spacing)
+        start = self.projected_outline(profile, self.point_code, colors(points).detach(), self._normals)
+        moved = shaped.vertices + start.offsets.detach()[..., None, :, :]
+        return colors(apply_blended(blended, moved)), start
 
     def _tokens(self, features: Tensor, images: Tensor, masks: Tensor) -> ImageTokens:
         grid = self.image_encoder.grid(images.shape[-2], images.shape[-1])
@@ -227,12 +240,15 @@ class LCA(nn.Module):
         self.token_code = fourier_features(points, self.config.fourier_frequencies)
         self._point_body = body_at(body, gaussians)
         self._normals = gaussians.normals(body.template_vertices, body.faces)
+        self.point_code = fourier_features(self._point_body.template_vertices, _POINT_FREQUENCIES)
         if self.config.heads.initial_flatness == 1.0:
             self.initial_quaternions = self._normals.new_tensor([1.0, 0.0, 0.0, 0.0]).repeat(len(self._normals), 1)
         else:
             self.initial_quaternions = _z_axis_along(self._normals)
 
 
+_POINT_FREQUENCIES = 4
+"""Of the position code of the Gaussians' points that ``ProjectedOutline`` reads."""
 _SCALE_PER_SPACING = 0.6
 """Round Gaussians on a square grid overlap into an even sheet when their deviation is about 0.6 of its spacing."""
 
