@@ -5,6 +5,7 @@ Forward kinematics runs over this part alone, one product per level of depth.
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from lca_shared.tensors import Float, Int, Tensor
@@ -64,7 +65,8 @@ def forward_kinematics(
         rotations: each joint's own rotation about the world-parallel axes of the rest pose.
         root_translation: added to the root's rest position, metres.
     """
-    batch = torch.broadcast_shapes(rest.shape[:-2], rotations.shape[:-3], root_translation.shape[:-1])
+    # numpy's: torch.broadcast_shapes imports sympy, which takes about as long as torch itself
+    batch = np.broadcast_shapes(rest.shape[:-2], rotations.shape[:-3], root_translation.shape[:-1])
     rest, rotations = rest.expand(*batch, -1, -1), rotations.expand(*batch, -1, -1, -1)
     offsets = rest - rest[..., rig.parents, :]
     # Level by level; a level's parents all lie in the level before it.

@@ -4,13 +4,15 @@ import hashlib
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tqdm import tqdm
 
@@ -55,22 +57,13 @@ def run(config: SynthConfig) -> None:
     """
     _check(config)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread per process, also in those started below
-    from lca_dataparsers.dataset.reader import AvatarDataset
-    from lca_dataparsers.synthetic.writing import open_writer
-
-    writer = open_writer(config)
-    writer.remove_leftovers()
-    existing = AvatarDataset.open(config.output_dir).subjects
-    todo = []
-    for index in range(config.subjects):
-        subject = existing.get(f"person_{index:04d}")
-        if subject is None or subject.info.report.get("settings") != fingerprint(config, index):
-            todo.append(index)
-    kept = config.subjects - len(todo)
-    with tqdm(total=config.subjects, initial=kept, unit="person", desc="synth", disable=None) as progress:
-        for _ in _made(config, todo):
-            progress.update()
-    others = len(existing.keys() - {f"person_{index:04d}" for index in range(config.subjects)})
+    with _workers(config) as start:
+        todo, others = start("begin", config).result()
+        kept = config.subjects - len(todo)
+        with tqdm(total=config.subjects, initial=kept, unit="person", desc="synth", disable=None) as progress:
+            for done in as_completed([start("write_subject", config, index) for index in todo]):
+                done.result()
+                progress.update()
     if others:
         print(f"{config.output_dir} holds {others} more subjects of earlier runs.")
     views = config.cameras if config.kind == "studio" else 1
@@ -96,23 +89,24 @@ def fingerprint(config: SynthConfig, index: int) -> str:
     return hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()[:16]
 
 
-def _made(config: SynthConfig, todo: list[int]) -> Iterator[int]:
-    from lca_dataparsers.synthetic.writing import write_subject
+@contextmanager
+def _workers(config: SynthConfig) -> Iterator[Callable[..., Future]]:
+    """Yield what calls a function of ``writing`` by name, in one of several processes or, for one worker, here.
 
-    workers = min(config.workers or os.cpu_count() or 1, len(todo))
+    With several, this process stays without torch and Open3D: importing them takes seconds, which the workers spend at
+    the same time.
+    """
+    workers = min(config.workers or os.cpu_count() or 1, config.subjects)
     if workers <= 1:
         with _one_thread():
-            for index in todo:
-                write_subject(config, index)
-                yield index
+            yield _call_here
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent) as pool:
-        futures = {pool.submit(write_subject, config, index): index for index in todo}
+        for _ in range(workers):
+            pool.submit(_call, "ready")
         try:
-            for future in as_completed(futures):
-                future.result()
-                yield futures[future]
+            yield partial(pool.submit, _call)
         except BrokenProcessPool as error:
             raise UserError(
                 f"A process that was rendering died (out of memory?). What is finished is kept in {config.output_dir}: "
@@ -121,6 +115,16 @@ def _made(config: SynthConfig, todo: list[int]) -> Iterator[int]:
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _call(name: str, *arguments: object) -> Any:
+    return getattr(import_module("lca_dataparsers.synthetic.writing"), name)(*arguments)
+
+
+def _call_here(name: str, *arguments: object) -> Future:
+    done: Future = Future()
+    done.set_result(_call(name, *arguments))
+    return done
 
 
 def _end_with_parent() -> None:

@@ -120,12 +120,12 @@ def _open_air(environment: Environment, directions: np.ndarray) -> np.ndarray:
             height = 0.2 + 0.18 * lattice_noise(
                 np.stack([blocks, blocks * 0, blocks * 0], axis=-1), 1.0, environment.seed
             )
-        texture = 1 + 0.35 * fractal_noise(directions, 14.0, 3, environment.seed + 5)
         color = (
             environment.colors[2 + index] * 0.6 if built else linear(np.array([0.3, 0.42, 0.25])) * (0.5 + 0.4 * index)
         )
-        inside = (elevation < height)[:, None]
-        light = np.where(inside, (0.75 * color + 0.25 * haze) * texture[:, None], light)
+        inside = elevation < height
+        texture = 1 + 0.35 * fractal_noise(directions[inside], 14.0, 3, environment.seed + 5)
+        light[inside] = (0.75 * color + 0.25 * haze) * texture[:, None]
     return light
 
 
@@ -146,10 +146,11 @@ def _walls(environment: Environment, origin: np.ndarray, directions: np.ndarray)
         half_width, half_height = 0.25 + 0.2 * (index % 3), 0.2 + 0.22 * ((index + environment.seed) % 4)
         inside = (wall == (index + environment.seed) % 4) & (np.abs(along - middle) < half_width)
         inside &= np.abs(points[:, 2] - height) < half_height
-        frame = (np.abs(along - middle) > half_width - 0.04) | (np.abs(points[:, 2] - height) > half_height - 0.04)
-        texture = 1 + 0.5 * fractal_noise(points, 5.0, 2, environment.seed + index)
-        color = environment.colors[2 + index % 4] * texture[:, None]
-        light = np.where(inside[:, None], np.where(frame[:, None], 0.05, color), light)
+        inside = np.flatnonzero(inside)
+        texture = 1 + 0.5 * fractal_noise(points[inside], 5.0, 2, environment.seed + index)
+        light[inside] = environment.colors[2 + index % 4] * texture[:, None]
+        across, up = np.abs(along[inside] - middle), np.abs(points[inside, 2] - height)
+        light[inside[(across > half_width - 0.04) | (up > half_height - 0.04)]] = 0.05  # its frame
     skirting = points[:, 2] < 0.1
     light[skirting] *= 0.5
     corner = np.minimum(np.abs(np.abs(along) - half[1 - axis]) / 0.5, 1.0)

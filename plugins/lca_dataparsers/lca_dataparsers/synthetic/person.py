@@ -1,8 +1,10 @@
 """One synthetic person: a random appearance, and the mesh of skin, clothes and hair that carries it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 
 from lca_dataparsers.synthetic.body_fields import BodyFields, body_fields
@@ -55,6 +57,18 @@ class PersonMesh:
     body_vertices: int
     face_region: np.ndarray
     """[faces] bool: skin of the face."""
+
+    @cached_property
+    def used(self) -> np.ndarray:
+        """Vertices that faces have, [used]: clothes hide much of the body."""
+        return np.unique(self.faces)
+
+    @cached_property
+    def faces_around(self) -> sp.csr_matrix:
+        """The matrix [vertices, faces] that sums over the faces around each vertex."""
+        count = len(self.faces)
+        entries = (self.faces.ravel(), np.repeat(np.arange(count), 3))
+        return sp.csr_matrix((np.ones(3 * count, np.float32), entries), shape=(len(self.rest), count))
 
 
 def random_appearance(seed: int, index: int) -> Appearance:

@@ -14,7 +14,8 @@ from lca_dataparsers.synthetic.expressions import random_expressions, random_gaz
 from lca_dataparsers.synthetic.motion import random_motion
 from lca_dataparsers.synthetic.noise import stream
 from lca_dataparsers.synthetic.person import Appearance, PersonMesh, person_mesh, random_appearance
-from lca_dataparsers.synthetic.raycast import Picture, Scene, render
+from lca_dataparsers.synthetic.raycast import Picture, render
+from lca_dataparsers.synthetic.scene import Scene
 from lca_dataparsers.synthetic.viewpoints import ring_cameras, wild_cameras
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.body.model import BodyPose
@@ -105,16 +106,13 @@ def on_the_floor(
     body: CompactBody, mesh: PersonMesh, person: Appearance, expressions: Float[Tensor, "frames n"], pose: BodyPose
 ) -> BodyPose:
     """The same poses with the lowest point of every frame at z = 0."""
+    used = torch.from_numpy(mesh.used)
     lowest = [
-        person_vertices(body, mesh, person, expressions[row], pose[row])[_used(mesh), 2].min()
+        person_vertices(body, mesh, person, expressions[row], pose[row])[used, 2].min()
         for row in range(len(expressions))
     ]
     down = torch.stack([torch.zeros(len(lowest)), torch.zeros(len(lowest)), torch.stack(lowest)], dim=-1)
     return replace(pose, root_translation=pose.root_translation - down)
-
-
-def _used(mesh: PersonMesh) -> Tensor:
-    return torch.from_numpy(np.unique(mesh.faces))
 
 
 def _extent(body: CompactBody, person: Appearance, pose: BodyPose) -> tuple[Tensor, Tensor]:

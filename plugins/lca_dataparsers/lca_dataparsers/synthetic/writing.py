@@ -2,11 +2,34 @@
 
 import torch
 
+from lca_dataparsers.dataset.reader import AvatarDataset
 from lca_dataparsers.dataset.schema import DatasetInfo
 from lca_dataparsers.dataset.writer import DatasetWriter
 from lca_dataparsers.synthetic.body_fields import body_fields
 from lca_dataparsers.synthetic.command import SynthConfig, fingerprint, split_of
 from lca_dataparsers.synthetic.subject import CaptureSpec, subject_frames, subject_info
+
+
+def ready() -> None:
+    """Nothing: by the time it is called, everything is imported, and what every subject needs is made."""
+    body_fields()
+
+
+def begin(config: SynthConfig) -> tuple[list[int], int]:
+    """Make or check the dataset folder before subjects are written, and remove what a killed run left.
+
+    Returns:
+        The subjects that are to be made, and the number of those that belong to other settings' runs.
+    """
+    open_writer(config).remove_leftovers()
+    existing = AvatarDataset.open(config.output_dir).subjects
+    ours = {f"person_{index:04d}": index for index in range(config.subjects)}
+    made = {
+        name
+        for name, subject in existing.items()
+        if name in ours and subject.info.report.get("settings") == fingerprint(config, ours[name])
+    }
+    return [index for name, index in ours.items() if name not in made], len(existing.keys() - ours.keys())
 
 
 def open_writer(config: SynthConfig) -> DatasetWriter:
