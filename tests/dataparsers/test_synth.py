@@ -13,6 +13,7 @@ import torch
 
 from lca_dataparsers.dataset.reader import AvatarDataset
 from lca_dataparsers.overlay import shaded_mesh
+from lca_dataparsers.processing.fitting.expression import gaze_from_blendshapes
 from lca_dataparsers.synthetic.body_fields import body_fields
 from lca_dataparsers.synthetic.command import SynthConfig, run
 from lca_dataparsers.synthetic.expressions import random_expressions, random_gaze
@@ -163,7 +164,7 @@ def test_anatomical_angles_move_limbs_the_right_way() -> None:
     assert joints(curl__L=1.2)["finger3-3.L"][2] > rest["finger3-3.L"][2]  # the hand hangs; fingertips come up
 
 
-def test_expressions_and_gaze_are_bounded_and_leave_the_eyes_to_gaze() -> None:
+def test_expressions_and_gaze_are_bounded() -> None:
     names = body_fields().body.expression_names
     times = np.arange(0, 6, 0.1)
     values = random_expressions(stream("face"), times, names)
@@ -172,6 +173,15 @@ def test_expressions_and_gaze_are_bounded_and_leave_the_eyes_to_gaze() -> None:
     gaze = random_gaze(stream("gaze"), times)
     assert gaze.shape == (60, 2, 2) and np.abs(gaze).max() < 0.6
     assert (gaze[:, 0, 0] < gaze[:, 1, 0]).all()  # the left eye turns to the right: they meet in front
+
+
+def test_lids_follow_the_gaze_in_rows(wild: Path) -> None:
+    """The coefficients say the same as the gaze (read back as from a tracker's); both eyes' pitch is one."""
+    subject = AvatarDataset.open(wild).subjects["person_0000"]
+    expression, gaze = subject.frames["expression"], subject.frames["gaze"]
+    assert np.abs(gaze[..., 1]).max() > 0.02
+    read = gaze_from_blendshapes(expression, np.ones(len(expression), bool))
+    np.testing.assert_allclose(read, gaze, atol=1e-6)
 
 
 def test_cutting_a_mesh_follows_the_zero_line() -> None:

@@ -25,11 +25,11 @@ EXPRESSIONS: dict[str, dict[str, float]] = {
     "puff": {"cheekPuff": 0.9, **_pair("mouthPress", 0.3)},
     "sideways": {"mouthLeft": 0.7, "jawLeft": 0.3},
 }
-"""Coefficients of named expressions, ARKit's names. The eyes are driven by gaze: eyeLook* stay 0."""
+"""Coefficients of named expressions, ARKit's names. eyeLook* are left out: they follow from the gaze."""
 
 
 def random_expressions(random: np.random.Generator, times: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
-    """Coefficients between 0 and 1, [frames, expressions], in the order of ``names``."""
+    """Coefficients between 0 and 1, [frames, expressions], in the order of ``names``; eyeLook* are 0."""
     duration = float(times[-1] - times[0]) + 1e-3
     count = max(2, int(np.ceil(duration / 0.9)) + 1)
     keys = np.zeros((count, len(names)))

@@ -18,6 +18,7 @@ from lca_dataparsers.synthetic.raycast import Picture, render
 from lca_dataparsers.synthetic.scene import Scene
 from lca_dataparsers.synthetic.viewpoints import ring_cameras, wild_cameras
 from lca_shared.body.compact_body import CompactBody
+from lca_shared.body.gaze import with_eyelids
 from lca_shared.body.model import BodyPose
 from lca_shared.cameras import Cameras, project
 from lca_shared.tensors import Float, Tensor
@@ -50,6 +51,7 @@ def subject_frames(
     motion = random_motion(random, body, times)
     expressions = torch.from_numpy(random_expressions(random, times, body.expression_names))
     pose = replace(motion.pose, gaze=torch.from_numpy(random_gaze(random, times)))
+    expressions = with_eyelids(expressions, pose.gaze, body.expression_names)
     environment = random_environment(random, spec.kind)
     mesh = person_mesh(person)
     pose = on_the_floor(body, mesh, person, expressions, pose)

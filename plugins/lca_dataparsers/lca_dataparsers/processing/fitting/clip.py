@@ -23,6 +23,7 @@ from lca_dataparsers.processing.fitting.visibility import faces_seen, landmark_v
 from lca_dataparsers.processing.fitting.windows import coarse_frames, interpolated, joined, windows
 from lca_dataparsers.processing.observations import ClipObservations
 from lca_shared.body import get_body_model
+from lca_shared.body.gaze import with_eyelids
 from lca_shared.cameras import Cameras
 
 
@@ -176,7 +177,7 @@ def _result(
     return ClipFit(
         shape=state.shape,
         pose=pose,
-        expression=spread("expression"),
+        expression=with_eyelids(spread("expression"), pose.gaze, body.expression_names),
         cameras=cameras,
         joint_confidence=spread("joint_seen"),
         face_confidence=spread("face_seen"),

@@ -4,12 +4,9 @@ import numpy as np
 import torch
 
 from lca_dataparsers.processing.observations import ARKIT_NAMES
+from lca_shared.body.gaze import GAZE_PITCH, GAZE_YAW
 from lca_shared.tensors import Bool, Float, Tensor
 
-GAZE_YAW = np.radians(30.0)
-"""Angle of a full eyeLookOut or eyeLookIn, radians."""
-GAZE_PITCH = np.radians(25.0)
-"""Angle of a full eyeLookUp or eyeLookDown, radians."""
 NEUTRAL_QUANTILE = 0.1
 NEUTRAL_CAP = 0.3
 """Of a coefficient's lowest values no more than this is taken for the person's neutral face: who smiles through the
@@ -41,7 +38,7 @@ def expression_from_blendshapes(
 ) -> Float[Tensor, "frames 52"]:
     """Coefficients above the person's neutral face, 0..1; zero where the face was not seen.
 
-    ``eyeLook*`` are zero: the eyes are turned by gaze.
+    ``eyeLook*`` are zero here: they turn into gaze, and the result's lids follow from that.
     """
     raised = ((blendshapes - neutral) / (1.0 - neutral)).clip(0.0, 1.0)
     return torch.from_numpy(np.where(seen[:, None] & ~_LOOKS, raised, 0.0).astype(np.float32))
