@@ -1,6 +1,7 @@
 """Synthetic people: repeatable, true to their rows, within human limits."""
 
 import hashlib
+import os
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import synth as benchmark
 from lca_dataparsers.dataset.reader import AvatarDataset
 from lca_dataparsers.overlay import shaded_mesh
 from lca_dataparsers.processing.fitting.expression import gaze_from_blendshapes
@@ -211,16 +213,18 @@ def test_noise_is_smooth_bounded_and_repeatable() -> None:
 
 
 @pytest.mark.slow
-def test_speed(tmp_path: Path) -> None:
-    """Five pictures of 256x256 a second on two free cores, after start-up (here with room for a busy machine)."""
-    from lca_dataparsers.synthetic.subject import CaptureSpec, subject_frames
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="the bound is for two cores")
+def test_five_pictures_a_second() -> None:
+    """128 pictures of 256x256 with two workers, start-up included.
 
-    spec = CaptureSpec("wild", 8, 1, 256, 4.0, 0.2, 0)
-    list(subject_frames(replace(spec, frames=1), 0, random_appearance(0, 0)))
-    started, count = time.process_time(), 0
-    for index in range(1, 4):
-        count += sum(1 for _ in subject_frames(spec, index, random_appearance(0, index)))
-    assert (time.process_time() - started) / count < 0.4 * 1.5
+    By the clock where two cores were free for the run: the processes got at least 85 % of what two cores give in that
+    time. On a busier machine by the processor's time they took, over two: that is the clock's time on a free one, as
+    the two workers compute from the first second to the last.
+    """
+    done = benchmark.run(subjects=8, frames=16, size=256, workers=2)
+    assert done.pictures == 128
+    quiet = done.processor > 0.85 * 2 * done.seconds
+    assert done.pictures / (done.seconds if quiet else done.processor / 2) >= 5.0
 
 
 @pytest.mark.slow
