@@ -30,11 +30,11 @@ class DemoConfig:
 
     output_dir: Path = Path("outputs/demo")
     """Where everything goes."""
-    train_people: int = 12
+    train_people: int = 40
     """People to train on."""
-    test_people: int = 4
+    test_people: int = 8
     """People held out."""
-    frames: int = 16
+    frames: int = 10
     """Pictures of each person."""
     size: int = 256
     """Side of the pictures, pixels."""

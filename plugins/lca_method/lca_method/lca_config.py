@@ -23,7 +23,7 @@ def _optimizers(lr: float, weight_decay: float, warmup_steps: int) -> dict:
 
 
 PRETRAIN_STEPS = 500_000
-TINY_STEPS = 400
+TINY_STEPS = 600
 
 lca_pretrain = MethodSpecification(
     config=LCATrainerConfig(
@@ -55,19 +55,18 @@ lca_pretrain_tiny = MethodSpecification(
                 face_size=64,
                 target_size=128,
                 references=(1, 4),
-                targets_per_step=2,
+                targets_per_step=3,
                 eval_references=4,
                 eval_targets_per_subject=16,
                 cache_megabytes=512,
             ),
             model=LCAModelConfig(
                 network=tiny_config(),
-                losses=LossConfig(l1=0.0, lpips=0.0, person=1.0, mask=0.1, position=10.0, scale=0.1),
+                losses=LossConfig(l1=0.0, person=1.0, lpips=0.0, mask=0.1, position=0.1, scale=0.1),
                 random_background=True,
-                background="grey",
             ),
         ),
-        optimizers=_optimizers(lr=5e-4, weight_decay=0.01, warmup_steps=20),
+        optimizers=_optimizers(lr=1e-3, weight_decay=0.01, warmup_steps=20),
         max_num_iterations=TINY_STEPS,
         steps_per_save=100,
         steps_per_eval_batch=100,

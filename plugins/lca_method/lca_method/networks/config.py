@@ -59,5 +59,6 @@ def tiny_config() -> LCAConfig:
         patch_colors=True,
         color_lookup=16,
         projected_colors=True,
+        projected_outline=True,
         template_expression=True,
     )
