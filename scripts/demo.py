@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -134,7 +135,10 @@ def _follow(process: subprocess.Popen, log: Path) -> None:
 def _evaluate(output: Path, training: Path, lpips: bool) -> str:
     """Score, draw, film; returns the table."""
     import torch
-    from nerfstudio.utils.eval_utils import eval_setup
+
+    with warnings.catch_warnings():  # nerfstudio's imports warn of torch's renamed functions
+        warnings.simplefilter("ignore", FutureWarning)
+        from nerfstudio.utils.eval_utils import eval_setup
 
     from lca_method.batch import moved_to
     from lca_method.demo.contact_sheet import contact_sheet
@@ -188,7 +192,7 @@ def _table(results: dict[str, dict]) -> str:
     for name, values in results.items():
         lpips = "-" if values["lpips"] is None else f"{values['lpips']:.4f}"
         lines.append(f"| {name} | {values['psnr']:.2f} | {values['l1']:.4f} | {lpips} | {values['images']} |")
-    return "\n".join(lines) + "\n\nPerson pixels only, people and poses never trained on."
+    return "\n".join(lines) + "\n\nPerson pixels only, on white; people and poses never trained on."
 
 
 def _say_where(output: Path, training: Path, seconds: float) -> None:
