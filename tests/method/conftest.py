@@ -30,6 +30,7 @@ def config() -> LCAConfig:
         placement=replace(tiny.placement, tokens=48, gaussians_per_token=4),
         heads=replace(tiny.heads, hidden=16),
         projected_colors=False,
+        projected_outline=False,
     )
 
 

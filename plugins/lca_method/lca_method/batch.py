@@ -54,6 +54,22 @@ class DrivingSignal:
     """Coefficients named by ``BodyModel.expression_names`` (52)."""
     joint_confidence: Float[Tensor, "*b targets driven"] | None = None
     """0 = the joint was not seen, its rotation is a prior's guess and is hidden from the network; None = all seen."""
+    code: Float[Tensor, "*b targets code"] | None = None
+    """Learned expression code, for models with ``DrivingConfig.expression = "code"``; None = from ``expression``."""
+
+
+@dataclass(frozen=True)
+class FaceViews:
+    """Square crops around the head of frames that drive or are to be explained."""
+
+    images: Float[Tensor, "*b targets 3 fh fw"]
+    """sRGB 0..1; all zero where the face was not seen."""
+    masks: Float[Tensor, "*b targets 1 fh fw"]
+    """Person mask; all zero where the face was not seen."""
+    cameras: Cameras
+    """Of ``images``, batch shape ``[*b targets]``."""
+    seen: Float[Tensor, "*b targets"]
+    """1 = the face was seen."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +85,8 @@ class TargetViews:
     """Weight of each target in the losses; 0 leaves it out."""
     valid: Float[Tensor, "*b targets 1 H W"] | None = None
     """1 = inside the picture, 0 = the crop leaves it and nobody knows what is there; None = all inside."""
+    faces: FaceViews | None = None
+    """The same frames' heads: what a learned expression code is read from, and what ``LossConfig.face`` compares."""
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from lca_dataparsers.dataset.crop import square_box
 from lca_dataparsers.dataset.frames import Frame
 from lca_dataparsers.dataset.reader import AvatarDataset
-from lca_method.batch import DrivingSignal, ReferenceFit, ReferenceViews, SubjectBatch, TargetViews, stacked
+from lca_method.batch import DrivingSignal, FaceViews, ReferenceFit, ReferenceViews, SubjectBatch, TargetViews, stacked
 from lca_shared.cameras import Cameras
+from lca_shared.memory import return_large_blocks
 from lca_shared.tensors import Float, Tensor, UInt8
 
 
@@ -44,6 +46,8 @@ class CropSizes:
     """Whole body, to be explained."""
     margin: float = 0.05
     """Added around the person on each side, as a fraction of the person's longer side."""
+    target_faces: bool = False
+    """Also cut the heads of the targets (``TargetViews.faces``), ``face`` pixels."""
 
 
 class CropCache:
@@ -79,6 +83,7 @@ class CropReader:
     """Makes the containers of :mod:`lca_method.batch` from rows of a dataset."""
 
     def __init__(self, dataset: AvatarDataset, sizes: CropSizes, cache_bytes: int) -> None:
+        return_large_blocks()  # whole pictures are decoded and dropped, small crops stay
         self.dataset, self.sizes = dataset, sizes
         self.cache = CropCache(cache_bytes)
 
@@ -105,7 +110,20 @@ class CropReader:
         weights = frame_weights(self.dataset, subject)[list(rows)]
         valid = torch.stack([crop.valid for crop in crops]).float() / 255.0
         cameras = stacked([crop.camera for crop in crops])
-        return TargetViews(_images(crops), _masks(crops), cameras, self.driving(subject, rows), weights, valid)
+        faces = self.faces(subject, rows) if self.sizes.target_faces else None
+        return TargetViews(_images(crops), _masks(crops), cameras, self.driving(subject, rows), weights, valid, faces)
+
+    def faces(self, subject: str, rows: Sequence[int]) -> FaceViews:
+        """Heads of some rows, ``[targets, ...]``.
+
+        Raises:
+            UserError: a picture is missing or broken.
+        """
+        crops = [self._crop(subject, row, "face", self.sizes.face) for row in rows]
+        frames = self.dataset.subjects[subject].frames
+        boxes, confidence = frames["face_box"][list(rows)], frames["confidence_face"][list(rows)]
+        seen = torch.from_numpy(np.isfinite(boxes).all(-1) & (confidence > 0)).float()
+        return FaceViews(_images(crops), _masks(crops), stacked([crop.camera for crop in crops]), seen)
 
     def driving(self, subject: str, rows: Sequence[int]) -> DrivingSignal:
         """The driving signal of some rows, ``[targets, ...]``."""

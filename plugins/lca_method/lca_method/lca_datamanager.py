@@ -49,6 +49,8 @@ class LCADataManagerConfig(DataManagerConfig):
     """Side of the square head crops of the references, pixels."""
     target_size: int = 512
     """Side of the square target crops, pixels."""
+    target_faces: bool = False
+    """Also cut the heads of the targets: needed by a learned expression code and by the loss on faces."""
     crop_margin: float = 0.05
     """Added around the person on each side, as a fraction of the person's longer side."""
     subjects_per_step: int = 1
@@ -116,7 +118,9 @@ class LCADataManager(DataManager):
         from lca_method.crops import CropReader, CropSizes
 
         config = self.config
-        sizes = CropSizes(config.image_size, config.face_size, config.target_size, config.crop_margin)
+        sizes = CropSizes(
+            config.image_size, config.face_size, config.target_size, config.crop_margin, config.target_faces
+        )
         return CropReader(AvatarDataset.open(Path(root)), sizes, config.cache_megabytes * 1024 * 1024)
 
     def _train_subjects(self) -> list[SubjectFrames]:

@@ -13,7 +13,7 @@ from nerfstudio.data.scene_box import OrientedBox
 from nerfstudio.models.base_model import Model, ModelConfig
 from torch.nn import Parameter
 
-from lca_method.batch import DrivingSignal, SubjectBatch, moved_to
+from lca_method.batch import DrivingSignal, SubjectBatch, TargetViews, moved_to
 from lca_method.checkpoints import differing_fields, from_text_tensor, plain, text_tensor
 from lca_method.evaluation import person_mask, score
 from lca_method.losses import LossConfig
@@ -29,6 +29,7 @@ from lca_shared.tensors import Float, Tensor
 
 if TYPE_CHECKING:
     from lca_method.feature_cache import FeatureCache
+    from lca_method.losses.code_losses import CodeViews
     from lca_method.networks.subject import SubjectCode
     from lca_shared.rendering import Rendering
 
@@ -76,6 +77,10 @@ class TrainingOutputs:
     code: "SubjectCode"
     background: Float[Tensor, "3"]
     """sRGB behind both renders."""
+    face: "Rendering | None" = None
+    """The posed Gaussians at the targets' face crops; None = no loss looks at them."""
+    expression: "CodeViews | None" = None
+    """Learned expression codes; None for models driven by coefficients."""
 
 
 class LCAModel(Model):
@@ -173,11 +178,16 @@ class LCAModel(Model):
         if self.config.random_background and step is not None:
             generator = torch.Generator().manual_seed(step)  # the same after a resume
             background = torch.rand(3, generator=generator).to(self.device)
-        renders = [
-            self.render(gaussians, batch.targets.cameras, background)
-            for gaussians in self.network.drive(code, batch.targets.driving)
-        ]
-        return TrainingOutputs(renders[0], renders[1], code, background)
+        from lca_method.expression_training import coded_driving, with_swap
+
+        targets, losses = batch.targets, self.config.losses
+        driving, expression = coded_driving(self.network, targets, losses)
+        canonical, posed = self.network.drive(code, driving)
+        renders = [self.render(gaussians, targets.cameras, background) for gaussians in (canonical, posed)]
+        face = self.render(posed, targets.faces.cameras, background) if losses.face and targets.faces else None
+        if expression is not None and "cycle" in losses.code_weights(step or 0):
+            expression = with_swap(self.network, code, targets, expression, self.render)
+        return TrainingOutputs(renders[0], renders[1], code, background, face, expression)
 
     get_outputs = forward  # type: ignore[assignment]
 
@@ -185,18 +195,23 @@ class LCAModel(Model):
         self, outputs: TrainingOutputs, batch: dict[str, Any], metrics_dict: dict[str, Any] | None = None
     ) -> dict[str, Tensor]:
         """The weighted losses by name."""
+        from lca_method.expression_training import face_targets
         from lca_method.losses import total
 
+        targets: TargetViews = batch["subject_batch"].targets
         config, step = self.config.losses, self.training_step or 0
         return total(
             config,
             self.lpips(config.lpips_backbone) if config.lpips_weight(step) > 0 else None,
             outputs.canonical,
             outputs.posed,
-            batch["subject_batch"].targets,
+            targets,
             outputs.background,
             outputs.code,
             step,
+            face_render=outputs.face,
+            faces=face_targets(targets),
+            codes=outputs.expression,
         )
 
     def get_metrics_dict(self, outputs: TrainingOutputs, batch: dict[str, Any]) -> dict[str, Tensor]:
@@ -209,9 +224,9 @@ class LCAModel(Model):
 
     def get_outputs_for_batch(self, batch: SubjectBatch) -> dict[str, Tensor]:
         """Outputs (see :meth:`get_outputs_for_camera`) of a batch's first subject and target."""
-        avatar = ShownAvatar((), batch.references, batch.shape, batch.targets.driving)
         with torch.no_grad():
-            return self._outputs(self.encode(batch, self.training_step), avatar.driving, batch.targets.cameras[0, 0])
+            driving = self.network.coded(batch.targets.driving, batch.targets.faces)
+            return self._outputs(self.encode(batch, self.training_step), driving, batch.targets.cameras[0, 0])
 
     def get_outputs_for_camera(  # type: ignore[override]
         self, camera: NerfstudioCameras, obb_box: OrientedBox | None = None
@@ -232,7 +247,8 @@ class LCAModel(Model):
             time = None if camera.times is None else float(camera.times.flatten()[0])
             shown = moved_to(self._stage(time), self.device)
             code = self._kept_encoding(shown)
-            return self._outputs(code, shown.driving, _single_camera(camera).to(self.device), obb_box)
+            driving = self.network.coded(shown.driving, shown.faces)
+            return self._outputs(code, driving, _single_camera(camera).to(self.device), obb_box)
 
     def get_image_metrics_and_images(
         self, outputs: dict[str, Tensor], batch: dict[str, Any]

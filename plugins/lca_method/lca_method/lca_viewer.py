@@ -13,7 +13,7 @@ from nerfstudio.viewer.viewer_elements import (
 )
 from torch import nn
 
-from lca_method.batch import DrivingSignal, stacked
+from lca_method.batch import DrivingSignal, FaceViews, stacked
 from lca_method.pose_sliders import slider_driving, usable_sliders
 from lca_method.sampling import SubjectFrames, spread_references
 from lca_method.showing import ShownAvatar
@@ -103,6 +103,7 @@ class AvatarPanel(nn.Module):
             stacked([self._reader.references(self.subject, rows)]),
             self._reader.dataset.subjects[self.subject].shape[None],
             stacked([self._driving(time or 0.0)]),
+            self._faces(time or 0.0),
         )
 
     def frame(self, time: float) -> tuple[str, int]:
@@ -124,6 +125,12 @@ class AvatarPanel(nn.Module):
             )
         values = self.pose.values() if self.d_driver.value == "sliders" else {}
         return slider_driving(self._body, values, root.root_rotation[0], root.root_translation[0])
+
+    def _faces(self, time: float) -> FaceViews | None:
+        """The recorded face, where recordings drive by faces."""
+        if self.d_driver.value != "recording" or not self._reader.sizes.target_faces:
+            return None
+        return stacked([self._reader.faces(*_one(self.frame(time)))])
 
     def start_camera(self) -> tuple[Float[Tensor, "3"], Float[Tensor, "3"]]:
         """Where to look from and at, metres: from the recorded frame's camera's side at the body's root."""

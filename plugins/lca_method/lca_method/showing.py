@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lca_method.batch import DrivingSignal, ReferenceViews
+from lca_method.batch import DrivingSignal, FaceViews, ReferenceViews
 from lca_shared.tensors import Float, Tensor
 
 
@@ -17,3 +17,5 @@ class ShownAvatar:
     shape: Float[Tensor, "1 coefficients"]
     driving: DrivingSignal
     """``[1 1 ...]``: one frame."""
+    faces: FaceViews | None = None
+    """``[1 1 ...]``: the driver's face, for models with a learned expression code; None drives by coefficients."""

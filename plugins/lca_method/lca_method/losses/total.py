@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lca_method.batch import TargetViews
+from lca_method.losses.code_losses import CODE_LOSSES, CodeViews
 from lca_method.losses.photometric import alpha_loss, l1, l1_on_person, lpips_loss, prepare
 from lca_method.losses.regularizers import POSITION_REGULARIZERS, SCALE_REGULARIZERS
 from lca_method.networks.subject import SubjectCode
@@ -37,6 +38,17 @@ class LossConfig:
     position_loss: Literal["acap_hinge", "acap_paper"] = "acap_hinge"
     scale: float = 10.0
     scale_loss: Literal["asap_hinge", "asap_covariance"] = "asap_hinge"
+    face: float = 0.0
+    """Weight of L1 over person pixels of the targets' face crops, rendered with deltas (our choice; 0 = off): in a
+    picture of a whole body the face is small, and expressions are smaller."""
+    code_agreement: float = 0.0
+    """Weights of the losses on learned expression codes, see ``code_losses.CODE_LOSSES``; 0 = not computed."""
+    code_contrast: float = 0.0
+    code_cycle: float = 0.0
+    code_cycle_every: int = 1
+    """``code_cycle`` counts every so many steps, with its weight times that number: it drives and renders once more."""
+    code_identity: float = 0.0
+    code_adapter: float = 0.0
     regularizer_ramp: int = 0
     """Training steps over which the regularizers' weights grow from 0."""
 
@@ -45,6 +57,18 @@ class LossConfig:
         if step < self.lpips_from or step % self.lpips_every:
             return 0.0
         return self.lpips * self.lpips_every
+
+    def code_weights(self, step: int) -> dict[str, float]:
+        """Weights of the losses on expression codes at a training step, by name; those of 0 are left out."""
+        cycle = 0.0 if step % self.code_cycle_every else self.code_cycle * self.code_cycle_every
+        weights = {
+            "agreement": self.code_agreement,
+            "contrast": self.code_contrast,
+            "cycle": cycle,
+            "identity": self.code_identity,
+            "adapter": self.code_adapter,
+        }
+        return {name: weight for name, weight in weights.items() if weight}
 
 
 def total(
@@ -56,6 +80,10 @@ def total(
     background: Float[Tensor, "3"],
     code: SubjectCode,
     step: int,
+    *,
+    face_render: Rendering | None = None,
+    faces: TargetViews | None = None,
+    codes: CodeViews | None = None,
 ) -> dict[str, Float[Tensor, ""]]:
     """The objective's terms, already weighted: their sum is what is minimised.
 
@@ -68,6 +96,9 @@ def total(
         background: colour behind the renders.
         code: the persons, for the regularizers.
         step: training step.
+        face_render: of the Gaussians with deltas at the face crops' cameras, on ``background``.
+        faces: the face crops.
+        codes: learned expression codes.
     """
     lpips_weight = config.lpips_weight(step)
     used = lpips if lpips_weight > 0 else None
@@ -86,6 +117,11 @@ def total(
             terms[f"{name}_mask"] = weight * config.mask * alpha_loss(config.mask_loss, render.alpha, target)
         if used is not None:
             terms[f"{name}_lpips"] = weight * lpips_weight * lpips_loss(used, render.colors, target)
+    if config.face and face_render is not None and faces is not None:
+        terms["face"] = config.face * l1_on_person(face_render.colors, prepare(faces, background, None))
+    if codes is not None:
+        for name, weight in config.code_weights(step).items():
+            terms[f"code_{name}"] = weight * CODE_LOSSES[name](codes)
     ramp = min(1.0, (step + 1) / config.regularizer_ramp) if config.regularizer_ramp else 1.0
     if config.position:
         terms["position"] = ramp * config.position * POSITION_REGULARIZERS[config.position_loss](code).mean()

@@ -1,12 +1,13 @@
 """The driving vector: pose, expression and gaze of a frame as the pose-dependent head reads them (eq. 9)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 from torch import nn
 
 from lca_method.batch import DrivingSignal
+from lca_method.networks.expression_encoder import ExpressionAdapter, ExpressionEncoder, ExpressionEncoderConfig
 from lca_shared.rotations import matrix_to_six_numbers, rotation_vector_to_matrix
 from lca_shared.tensors import Float, Tensor
 
@@ -19,25 +20,54 @@ class DrivingConfig:
     """What the driving vector holds."""
 
     rotation_code: RotationCode = "six_numbers"
-    expression: Literal["coefficients"] = "coefficients"
-    """``coefficients``: the fit's 52 numbers as they are."""
+    expression: Literal["coefficients", "code"] = "coefficients"
+    """``coefficients``: the fit's 52 numbers as they are; ``code``: learned from the target's face crop (the paper's),
+    or made from the coefficients by an adapter where no code is given."""
+    encoder: ExpressionEncoderConfig = field(default_factory=ExpressionEncoderConfig)
+    """Of the code."""
 
 
 class CoefficientExpression(nn.Module):
-    """The expression code that is the coefficients themselves.
+    """The expression code that is the coefficients themselves."""
 
-    An expression code has a ``width`` and is called with a :class:`DrivingSignal`; a learned one (Section 3.1; 128
-    numbers) has parameters and takes this one's place in :class:`DrivingVector`.
-    """
-
-    def __init__(self, width: int):
-        """Args: number of coefficients."""
+    def __init__(self, coefficients: int, config: DrivingConfig):
+        """Args: number of coefficients; not used."""
         super().__init__()
-        self.width = width
+        self.width = coefficients
 
     def forward(self, driving: DrivingSignal) -> Float[Tensor, "*b width"]:
         """The coefficients."""
         return driving.expression
+
+    def template_coefficients(self, driving: DrivingSignal) -> Float[Tensor, "*b coefficients"]:
+        """By how much the template's own expressions move it: the coefficients."""
+        return driving.expression
+
+
+class LearnedExpression(nn.Module):
+    """The learned code (see :mod:`lca_method.networks.expression_encoder`), or the adapter's where none is given."""
+
+    def __init__(self, coefficients: int, config: DrivingConfig):
+        """Args: number of coefficients; sizes."""
+        super().__init__()
+        self.width = config.encoder.width
+        self.encoder = ExpressionEncoder(config.encoder)
+        self.adapter = ExpressionAdapter(coefficients, config.encoder)
+        self.readout = nn.Linear(self.width, coefficients, bias=False)
+        nn.init.zeros_(self.readout.weight)
+
+    def forward(self, driving: DrivingSignal) -> Float[Tensor, "*b width"]:
+        """The code."""
+        return self.adapter(driving.expression) if driving.code is None else driving.code
+
+    def template_coefficients(self, driving: DrivingSignal) -> Float[Tensor, "*b coefficients"]:
+        """By how much the template's own expressions move it, read linearly from the code. Learned from pictures like
+        the rest: coefficients that processing estimated have no part in it."""
+        return self.readout(self(driving))
+
+
+EXPRESSIONS = {"coefficients": CoefficientExpression, "code": LearnedExpression}
+"""By the name in :class:`DrivingConfig`."""
 
 
 class DrivingVector(nn.Module):
@@ -51,7 +81,7 @@ class DrivingVector(nn.Module):
         """Args: numbers of driven joints and expression coefficients; what to hold."""
         super().__init__()
         self.config = config
-        self.expression = CoefficientExpression(expressions)
+        self.expression = EXPRESSIONS[config.expression](expressions, config)
         numbers = {"rotation_vector": 3, "six_numbers": 6}[config.rotation_code]
         self.width = numbers * driven_joints + self.expression.width + 4
 

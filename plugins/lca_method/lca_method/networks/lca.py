@@ -6,11 +6,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from lca_method.batch import DrivingSignal, ReferenceViews
+from lca_method.batch import DrivingSignal, FaceViews, ReferenceViews
 from lca_method.networks.color_lookup import ColorLookup, color_logits
 from lca_method.networks.config import LCAConfig
 from lca_method.networks.deformer import skinned
-from lca_method.networks.driving import DrivingVector
+from lca_method.networks.driving import DrivingVector, LearnedExpression
 from lca_method.networks.encoder import Encoder
 from lca_method.networks.fourier import fourier_features, fourier_width
 from lca_method.networks.gaussian_heads import CanonicalHead, GaussianStart, PoseDependentHead
@@ -186,7 +186,7 @@ class LCA(nn.Module):
         shaped = body.shaped(shape)
         joints = shaped.joints
         if self.config.template_expression:
-            expressive = body.shaped(shape, driving.expression)
+            expressive = body.shaped(shape, self.driving_vector.expression.template_coefficients(driving))
             canonical = replace(canonical, means=canonical.means + expressive.vertices - shaped.vertices)
             joints = expressive.joints
         deltas = self.pose_head(code.token_half[..., None, :, :], self.driving_vector(driving))
@@ -195,6 +195,14 @@ class LCA(nn.Module):
             skinned(canonical, body.active_weights, transforms),
             skinned(deltas.applied_to(canonical), body.active_weights, transforms),
         )
+
+    def coded(self, driving: DrivingSignal, faces: FaceViews | None) -> DrivingSignal:
+        """The driving signal with the expression code of the faces that drive; unchanged for models that are driven by
+        coefficients, and where no faces are given (the adapter then makes the code from the coefficients)."""
+        expression = self.driving_vector.expression
+        if faces is None or not isinstance(expression, LearnedExpression):
+            return driving
+        return replace(driving, code=expression.encoder(faces.images, faces.masks, faces.seen))
 
     def surface_points(self, shape: Float[Tensor, "*b coefficients"]) -> Float[Tensor, "*b gaussians 3"]:
         """Each Gaussian's point on the shaped rest body, metres."""
@@ -244,7 +252,7 @@ class LCA(nn.Module):
         if self.config.heads.initial_flatness == 1.0:
             self.initial_quaternions = self._normals.new_tensor([1.0, 0.0, 0.0, 0.0]).repeat(len(self._normals), 1)
         else:
-            self.initial_quaternions = _z_axis_along(self._normals)
+            self.initial_quaternions = z_axis_along(self._normals)
 
 
 _POINT_FREQUENCIES = 4
@@ -253,12 +261,12 @@ _SCALE_PER_SPACING = 0.6
 """Round Gaussians on a square grid overlap into an even sheet when their deviation is about 0.6 of its spacing."""
 
 
-def _z_axis_along(normals: Float[Tensor, "points 3"]) -> Float[Tensor, "points 4"]:
+def z_axis_along(normals: Float[Tensor, "*points 3"]) -> Float[Tensor, "*points 4"]:
     """Unit quaternions (wxyz) of the shortest rotations that carry +z to each unit normal."""
     x, y, z = normals.unbind(dim=-1)
     quaternions = torch.stack([1 + z, -y, x, torch.zeros_like(z)], dim=-1)
     half_turn = normals.new_tensor([0.0, 1.0, 0.0, 0.0])  # to -z many rotations are shortest: about x
-    return nn.functional.normalize(torch.where(z[:, None] < -1 + 1e-6, half_turn, quaternions), dim=-1)
+    return nn.functional.normalize(torch.where(z[..., None] < -1 + 1e-6, half_turn, quaternions), dim=-1)
 
 
 def _repeated(gaussians: Gaussians, frames: int) -> Gaussians:

@@ -1,0 +1,105 @@
+"""The learned expression code: from a face crop, or from named coefficients (Section 3.1, "facial expression code").
+
+The paper names a code of a face crop learned without labels and gives no recipe; ours follows VASA-1's idea (identity,
+head pose and expression pulled apart): the avatar knows the person, the fitted body knows the head's pose, and what is
+left in the target's picture for the code to tell is the expression. Training drives a person's avatar with the code of
+a frame that the avatar has not seen and compares with that frame.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from lca_method.networks.expression_augment import FaceAugmentConfig, augmented
+from lca_shared.tensors import Float, Tensor
+
+
+@dataclass(frozen=True)
+class ExpressionEncoderConfig:
+    """Sizes of the encoder and how narrow its bottleneck is (all but ``width`` are our choice)."""
+
+    width: int = 128
+    """Numbers of the code (the paper's)."""
+    picture: int = 128
+    """Side to which face crops are resized, pixels; a power of two."""
+    channels: tuple[int, ...] = (48, 96, 192, 256, 256)
+    """Of the convolutions, each of which halves the picture."""
+    noise: float = 0.1
+    """Standard deviation of what is added to each number of the code (root mean square below 1) in training."""
+    dropout: float = 0.1
+    """Share of training frames that are driven by the zero code, so that it means "expression unknown"."""
+    adapter_hidden: int = 256
+    """Of the network that makes codes from coefficients."""
+    augment: FaceAugmentConfig = field(default_factory=FaceAugmentConfig)
+
+
+class ExpressionEncoder(nn.Module):
+    """Face crop -> code of bounded length. Frames whose face was not seen get the zero code."""
+
+    def __init__(self, config: ExpressionEncoderConfig):
+        """Args: sizes."""
+        super().__init__()
+        self.config = config
+        parts: list[nn.Module] = []
+        inputs = 3
+        for outputs in config.channels:
+            parts += [nn.Conv2d(inputs, outputs, 4, 2, 1), nn.GroupNorm(8, outputs), nn.SiLU()]
+            inputs = outputs
+        side = config.picture // 2 ** len(config.channels)
+        if side < 1:
+            raise ValueError(f"{len(config.channels)} halvings of {config.picture} pixels leave nothing")
+        self.trunk = nn.Sequential(*parts, nn.Flatten())
+        self.code = nn.Linear(inputs * side * side, config.width)
+
+    def forward(
+        self,
+        images: Float[Tensor, "*b 3 h w"],
+        masks: Float[Tensor, "*b 1 h w"],
+        seen: Float[Tensor, "*b"],
+    ) -> Float[Tensor, "*b code"]:
+        """Codes of face crops; in training mode the encoder looks at randomly changed copies."""
+        batch, side = images.shape[:-3], self.config.picture
+        pictures = ((images - BACKGROUND) * masks + BACKGROUND).flatten(0, -4)
+        pictures = F.interpolate(pictures, (side, side), mode="bilinear", align_corners=False, antialias=True)
+        if self.training:
+            pictures = augmented(pictures, BACKGROUND, self.config.augment)
+        codes = bounded(self.code(self.trunk((pictures - BACKGROUND) / 0.25)))
+        return codes.unflatten(0, batch) * seen[..., None].to(codes)
+
+    def disturbed(self, code: Float[Tensor, "*b code"]) -> Float[Tensor, "*b code"]:
+        """The bottleneck: in training, codes with noise, and some replaced by the zero code."""
+        if not self.training:
+            return code
+        kept = torch.rand(*code.shape[:-1], 1, device=code.device) >= self.config.dropout
+        return (code + self.config.noise * torch.randn_like(code)) * kept
+
+
+class ExpressionAdapter(nn.Sequential):
+    """Named coefficients -> code, so that sliders and blendshape streams drive the same avatar.
+
+    Learned on the encoder's codes, which it does not change.
+    """
+
+    def __init__(self, coefficients: int, config: ExpressionEncoderConfig):
+        """Args: number of coefficients; sizes."""
+        hidden = config.adapter_hidden
+        super().__init__(
+            nn.Linear(coefficients, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(),
+            nn.Linear(hidden, config.width),
+        )  # fmt: skip
+
+    def forward(self, coefficients: Float[Tensor, "*b coefficients"]) -> Float[Tensor, "*b code"]:
+        """Codes, bounded as the encoder's."""
+        return bounded(super().forward(coefficients))
+
+
+def bounded(code: Float[Tensor, "*b code"]) -> Float[Tensor, "*b code"]:
+    """Codes scaled down to a root mean square below 1. Unlike a tanh of each number this has gradients everywhere:
+    codes that grow cannot get stuck at the corners of a cube."""
+    return code / (1 + code.square().mean(dim=-1, keepdim=True)).sqrt()
+
+
+BACKGROUND = 0.5
+"""Grey level of what is not the person, in what the encoder sees."""
