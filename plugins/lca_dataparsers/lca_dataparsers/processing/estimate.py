@@ -48,11 +48,13 @@ def estimate_source(
     progress(len(notes))
     size = 1 if source.kind == "photos" else CHUNK
     chooser = PersonChooser(person, _last_box(chunks))
+    done = len(notes)
+    del chunks, notes  # a long clip's would lie about while the rest is detected
     idle: queue.SimpleQueue[PersonEstimator] = queue.SimpleQueue()
     for estimator in estimators:
         idle.put(estimator)
     with closing(source.pictures()) as pictures, ThreadPoolExecutor(len(estimators) + 1) as pool:
-        rest = (picture.fitted(long_side) for picture in islice(pictures, len(notes), None))
+        rest = (picture.fitted(long_side) for picture in islice(pictures, done, None))
         coming: Future[list[Picture]] = pool.submit(_take, rest, size)
         while chunk := coming.result():
             coming = pool.submit(_take, rest, size)  # decoding goes on meanwhile
@@ -140,6 +142,8 @@ def _fill(observations: ClipObservations, row: int, person: Sighting, detail: Pe
     observations.body_points_world[row] = person.points_world
     for name in ("face_points", "blendshapes", "head_from_canonical", "hand_points", "hand_scores"):
         getattr(observations, name)[row] = getattr(detail, name)
-    height, width = observations.masks.shape[1:]
-    observations.masks[row] = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
+    masks = observations.masks
+    assert isinstance(masks, np.ndarray)  # packed only once chunks are gathered
+    height, width = masks.shape[1:]
+    masks[row] = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
     observations.person_boxes[row] = detail.box

@@ -1,14 +1,16 @@
 """What detectors saw in a clip: the border between detection and the body fit.
 
-Plain float32 arrays over T frames, small enough to keep for any clip (about 35 kB a frame), pixels of the stored
-image (x right, y down, pixel centres at +0.5). NaN = not seen.
+Plain float32 arrays over T frames, small enough to keep for any clip (about 10 kB a frame with packed masks), pixels
+of the stored image (x right, y down, pixel centres at +0.5). NaN = not seen.
 """
 
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from lca_dataparsers.processing.packed_masks import PackedMasks
 from lca_shared.errors import UserError
 from lca_shared.storage import atomic_path
 
@@ -57,8 +59,8 @@ class ClipObservations:
     """[T, 2, 21, 2] pixels; the person's left hand, then the right."""
     hand_scores: np.ndarray
     """[T, 2] 0..1; 0 = not seen."""
-    masks: np.ndarray
-    """[T, h, w] uint8, 255 = person, reduced by ``mask_scale``."""
+    masks: np.ndarray | PackedMasks
+    """[T, h, w] uint8, 255 = person, reduced by ``mask_scale``; packed once they are gathered from chunks."""
     mask_scale: float
     """Pixels of the reduced mask per pixel of the image."""
     person_boxes: np.ndarray
@@ -84,7 +86,7 @@ class ClipObservations:
         Raises:
             UserError: the folder cannot be written.
         """
-        content = {name: getattr(self, name) for name in PER_FRAME}
+        content: dict[str, Any] = {name: np.asarray(getattr(self, name)) for name in PER_FRAME}
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(
                 file,
@@ -104,6 +106,7 @@ class ClipObservations:
         try:
             with np.load(path, allow_pickle=False) as file:
                 content = {name: file[name] for name in PER_FRAME}
+                content["masks"] = PackedMasks.of(content["masks"])
                 width, height = (int(value) for value in file["image_size"])
                 focal = float(file["focal_prior"])
                 scale = float(file["mask_scale"])
@@ -114,7 +117,9 @@ class ClipObservations:
         )
 
 
-PER_FRAME: tuple[str, ...] = tuple(f.name for f in fields(ClipObservations) if f.type in (np.ndarray, "np.ndarray"))
+PER_FRAME: tuple[str, ...] = tuple(
+    f.name for f in fields(ClipObservations) if f.type in (np.ndarray, np.ndarray | PackedMasks)
+)
 """Fields with a frame axis."""
 
 
@@ -149,7 +154,7 @@ def empty_observations(
 
 
 def concatenate(chunks: list[ClipObservations]) -> ClipObservations:
-    """Chunks of one clip, one after the other.
+    """Chunks of one clip, one after the other, their masks packed.
 
     Raises:
         ValueError: no chunks, or chunks of different picture sizes.
@@ -159,4 +164,6 @@ def concatenate(chunks: list[ClipObservations]) -> ClipObservations:
     first = chunks[0]
     if any(chunk.image_size != first.image_size for chunk in chunks):
         raise ValueError(f"chunks of different picture sizes: {sorted({chunk.image_size for chunk in chunks})}")
-    return replace(first, **{name: np.concatenate([getattr(c, name) for c in chunks]) for name in PER_FRAME})
+    masks = PackedMasks.concatenate([PackedMasks.of(chunk.masks) for chunk in chunks])
+    arrays = {name: np.concatenate([getattr(c, name) for c in chunks]) for name in PER_FRAME if name != "masks"}
+    return replace(first, masks=masks, **arrays)

@@ -16,8 +16,9 @@ _FIGURES = {
     "face_p90": ("face points off, 90th percentile", "% of face"),
     "iou_median": ("body over mask, median", "IoU"),
     "inside_median": ("body inside mask, median", "share"),
-    "acceleration": ("joint acceleration, mean", "mm/frame²"),
+    "acceleration": ("joint acceleration from the root, mean", "mm/frame²"),
     "root_acceleration": ("root acceleration, mean", "mm/frame²"),
+    "total_acceleration": ("joint acceleration with the root, mean", "mm/frame²"),
     "limit_violations": ("frames beyond joint limits", "share"),
     "focal": ("focal length", "pixels"),
 }
@@ -26,6 +27,8 @@ _FIGURES = {
 def make_report(clip: FittedClip, reasons: list[str]) -> dict[str, Any]:
     """Counts and figures of one subject; plain JSON, unknown figures are None."""
     figures = {name: value for name, value in measure_fit(clip.fit).items() if name in _FIGURES}
+    if any(note.name for note in clip.notes):  # photos have no motion
+        figures |= {name: math.nan for name in _FIGURES if name.endswith("acceleration")}
     return {
         "pictures": len(reasons),
         "used": reasons.count(""),

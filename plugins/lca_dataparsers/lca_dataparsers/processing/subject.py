@@ -17,9 +17,9 @@ from lca_dataparsers.processing.decode import Picture, Source
 from lca_dataparsers.processing.estimate import estimate_source
 from lca_dataparsers.processing.estimators import PersonEstimator
 from lca_dataparsers.processing.fitting import FitConfig, fit_clip
-from lca_dataparsers.processing.notes import counted
-from lca_dataparsers.processing.observations import concatenate
-from lca_dataparsers.processing.one_camera import IN_PLACE, brought_together
+from lca_dataparsers.processing.notes import FrameNote, counted
+from lca_dataparsers.processing.observations import ClipObservations, concatenate
+from lca_dataparsers.processing.one_camera import IN_PLACE, Placement, brought_together
 from lca_dataparsers.processing.overlay_video import NoOverlay, Overlay, SheetOverlay, VideoOverlay, drawn_frame
 from lca_dataparsers.processing.progress import Stages
 from lca_dataparsers.processing.records import FittedClip, frame_record, head_box, head_of
@@ -92,18 +92,8 @@ def process_subject(
 
 
 def _fitted(name: str, source: Source, folder: WorkFolder, settings: SubjectSettings, stages: Stages) -> FittedClip:
-    chunks, notes = folder.load()
-    if not any(chunk.seen.any() for chunk in chunks):
-        raise UserError(
-            f"{source.path}: nobody was found in {len(notes)} pictures ({_said([note.refused for note in notes])}). "
-            "A person should be at least 96 pixels tall and in plain view."
-        )
-    config = settings.fit
-    if source.kind == "photos":
-        observations, placements = brought_together(chunks, notes, config.field_of_view)
-        config = replace(config, independent_frames=True)
-    else:
-        observations, placements = concatenate(chunks), [IN_PLACE] * len(notes)
+    observations, placements, notes = _gathered(source, folder, settings)
+    config = replace(settings.fit, independent_frames=source.kind == "photos")
     with stages.stage(f"{name}: fitting the body", 1000) as advance:
         done = 0
 
@@ -114,6 +104,21 @@ def _fitted(name: str, source: Source, folder: WorkFolder, settings: SubjectSett
 
         fit = fit_clip(observations, config, share)
     return FittedClip(observations, fit, notes, placements)
+
+
+def _gathered(
+    source: Source, folder: WorkFolder, settings: SubjectSettings
+) -> tuple[ClipObservations, list[Placement], list[FrameNote]]:
+    """All that was detected, as one clip of one camera."""
+    chunks, notes = folder.load()
+    if not any(chunk.seen.any() for chunk in chunks):
+        raise UserError(
+            f"{source.path}: nobody was found in {len(notes)} pictures ({_said([note.refused for note in notes])}). "
+            "A person should be at least 96 pixels tall and in plain view."
+        )
+    if source.kind == "photos":
+        return *brought_together(chunks, notes, settings.fit.field_of_view), notes
+    return concatenate(chunks), [IN_PLACE] * len(notes), notes
 
 
 def _counting(frames: Iterator[Any], advance: Callable[[int], None]) -> Iterator[Any]:

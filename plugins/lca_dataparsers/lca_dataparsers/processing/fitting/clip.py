@@ -35,7 +35,8 @@ def fit_clip(
     """Fit the body model to one person over T frames of a static camera.
 
     One shape and one focal length are read from up to ``config.shape_frames`` frames spread over the clip; then poses
-    are found window by window, first for a few frames a second, then for all.
+    are found window by window, first for a few frames a second, then for all. (Independent frames that fit into one
+    window are fitted together with the shape.)
 
     Args:
         observations: T >= 1 frames; those in which no person was seen come out unusable and do not disturb the others.
@@ -44,11 +45,13 @@ def fit_clip(
     """
     config = config or FitConfig()
     seen = np.flatnonzero(observations.seen)
-    people = observations[seen]
+    people = observations[seen] if len(seen) < len(observations) else observations
     neutral = neutral_blendshapes(people.blendshapes, faces_seen(people))
-    spans = windows(len(people), config.window, min(config.overlap, config.window // 2)) if len(people) else []
-    chosen = np.arange(len(people)) if config.independent_frames else best_frames(people, config.shape_frames)
-    problem = _problem(people, config, _meter(people.times, chosen, spans, config, progress))
+    overlap = 0 if config.independent_frames else min(config.overlap, config.window // 2)
+    spans = windows(len(people), config.window, overlap) if len(people) else []
+    at_once = config.independent_frames and len(spans) == 1
+    chosen = np.arange(len(people)) if at_once else best_frames(people, config.shape_frames)
+    problem = _problem(people, config, _meter(people.times, chosen, [] if at_once else spans, config, progress))
     if len(people) == 0:
         return _nobody(observations, problem)
 
@@ -57,10 +60,10 @@ def fit_clip(
     state = _from_scratch(alone, targets, None)
     for stage in PERSON_STAGES:
         state = run_stage(alone, targets, state, stage)
-    if not config.independent_frames:
+    if not at_once:
         windowed = (_targets(problem, people[start:end], neutral) for start, end in spans)
         state = joined([_fit_window(problem, targets, state) for targets in windowed], spans)
-    return _result(observations, seen, problem, state, neutral)
+    return _result(observations, people, problem, state, neutral)
 
 
 def best_frames(observations: ClipObservations, count: int) -> np.ndarray:
@@ -104,7 +107,7 @@ def _from_scratch(problem: Problem, targets: Targets, person: FitState | None) -
 def _fit_window(problem: Problem, targets: Targets, person: FitState) -> FitState:
     """Poses of all frames of a window: a few a second from scratch, then all from their interpolation."""
     times = targets.times.numpy()
-    at = coarse_frames(times, problem.config.coarse_rate)
+    at = _coarse(times, problem.config)
     few = targets[torch.from_numpy(at)]
     state = _from_scratch(problem, few, person)
     for stage in COARSE_STAGES:
@@ -113,6 +116,11 @@ def _fit_window(problem: Problem, targets: Targets, person: FitState) -> FitStat
     for stage in FINE_STAGES:
         state = run_stage(problem, targets, state, stage)
     return state
+
+
+def _coarse(times: np.ndarray, config: FitConfig) -> np.ndarray:
+    """Frames of a window that are fitted from scratch; there is nothing between photos to start from."""
+    return np.arange(len(times)) if config.independent_frames else coarse_frames(times, config.coarse_rate)
 
 
 def _meter(
@@ -124,8 +132,8 @@ def _meter(
 ) -> Callable[[int], None]:
     """Turn frames gone through into a share of all the work."""
     total = stage_cost((ORIENT, ALIGN, *PERSON_STAGES), len(chosen), config)
-    for start, end in [] if config.independent_frames else spans:
-        few = len(coarse_frames(times[start:end], config.coarse_rate))
+    for start, end in spans:
+        few = len(_coarse(times[start:end], config))
         total += stage_cost((ORIENT, ALIGN, *COARSE_STAGES), few, config)
         total += stage_cost(FINE_STAGES, end - start, config)
     done = 0
@@ -140,27 +148,29 @@ def _meter(
 
 
 def _result(
-    observations: ClipObservations, seen: np.ndarray, problem: Problem, state: FitState, neutral: np.ndarray
+    observations: ClipObservations, people: ClipObservations, problem: Problem, state: FitState, neutral: np.ndarray
 ) -> ClipFit:
     """Everything about all frames, also those without a person."""
-    frames = len(observations)
+    frames, seen = len(observations), np.flatnonzero(observations.seen)
     body = get_body_model("anny")
-    people = observations[seen]
     chunks = [np.arange(start, min(start + 300, len(seen))) for start in range(0, len(seen), 300)]
     measured: list[dict[str, np.ndarray]] = []
-    parts: list[Targets] = []
+    seen_of: dict[str, list[torch.Tensor]] = {
+        name: [] for name in ("gaze", "expression", "joint_seen", "face_seen", "hand_weight")
+    }
     for chunk in chunks:
         targets = _targets(problem, people[chunk], neutral)
         part = state[torch.from_numpy(chunk)]
         points = replace(problem, body=problem.body.without_surface())
         measured.append(measure_frames(points.predict(targets, part), targets, problem.limits))
-        parts.append(replace(targets, outside_distance=targets.outside_distance[:, :, :1, :1]))
+        for name, parts in seen_of.items():
+            parts.append(getattr(targets, name))
     state, camera, intrinsics = world_camera(state, problem.focal, observations.image_size)
-    nearest = torch.from_numpy(np.abs(np.arange(frames)[:, None] - seen).argmin(axis=1))
+    nearest = torch.from_numpy(_nearest(frames, seen))
     there = torch.from_numpy(observations.seen)
 
     def spread(name: str) -> torch.Tensor:
-        values = torch.cat([getattr(part, name) for part in parts])[nearest]
+        values = torch.cat(seen_of[name])[nearest]
         return torch.where(there.reshape(-1, *[1] * (values.dim() - 1)), values, torch.zeros(()))
 
     pose = body_pose(state[nearest], spread("gaze"))
@@ -213,6 +223,14 @@ def _nobody(observations: ClipObservations, problem: Problem) -> ClipFit:
         usable=np.zeros(frames, bool),
         reasons=(NO_PERSON,) * frames,
     )
+
+
+def _nearest(frames: int, seen: np.ndarray) -> np.ndarray:
+    """[frames] position in ``seen`` (rising, not empty) of the frame nearest to each frame."""
+    there = np.arange(frames)
+    after = np.searchsorted(seen, there).clip(max=len(seen) - 1)
+    before = (after - 1).clip(min=0)
+    return np.where(np.abs(there - seen[before]) <= np.abs(seen[after] - there), before, after)
 
 
 def _spread_nan(values: np.ndarray, seen: np.ndarray, frames: int) -> np.ndarray:
