@@ -1,14 +1,15 @@
 """Closed forms, gradients in float64, and what must not count."""
 
 from dataclasses import replace
+from typing import get_args, get_type_hints
 
 import pytest
 import torch
 
 from lca_method.batch import DrivingSignal, TargetViews
 from lca_method.losses import LossConfig, total
-from lca_method.losses.photometric import MASK_LOSSES, alpha_loss, l1, l1_on_person, lpips_loss, prepare
-from lca_method.losses.regularizers import POSITION_REGULARIZERS, SCALE_REGULARIZERS
+from lca_method.losses.photometric import alpha_loss, l1, l1_on_person, lpips_loss, prepare
+from lca_method.losses.registry import ALPHA, POSITION, SCALE
 from lca_method.networks.subject import SubjectCode
 from lca_shared.body import BodyPose
 from lca_shared.cameras import Cameras
@@ -90,7 +91,7 @@ def test_unknown_pixels_and_pictures_of_weight_zero_get_no_gradient(models):
     assert not render.grad[1].any() and not render.grad[0, ..., :10].any() and render.grad[0, ..., 10:].any()
 
 
-@pytest.mark.parametrize("name", MASK_LOSSES)
+@pytest.mark.parametrize("name", ALPHA)
 def test_mask_losses_fall_towards_the_mask(name):
     target = prepare(targets_of(1), BACKGROUND, None)
     losses = [float(alpha_loss(name, 0.5 + share * (target.masks - 0.5), target)) for share in (0.0, 0.5, 0.9)]
@@ -101,7 +102,7 @@ def test_regularizers_have_their_closed_forms():
     offsets = torch.tensor([[[0.0, 0.0, 0.0], [0.1, 0.0, 0.0]]])
     scales = torch.tensor([[[0.01, 0.01, 0.01], [0.08, 0.01, 0.01]]])
     code = code_of(offsets, scales)
-    values = {name: float(f(code)) for name, f in {**POSITION_REGULARIZERS, **SCALE_REGULARIZERS}.items()}
+    values = {name: float(f(code)) for name, f in {**POSITION, **SCALE}.items()}
     assert values["acap_hinge"] == pytest.approx((0.1 - 0.05625) / 2, rel=1e-4)
     assert values["acap_paper"] == pytest.approx((0.1 - 0.0525) / 2, rel=1e-4)
     assert values["asap_hinge"] == pytest.approx((0.08 / (0.01 + 1e-6) - 5) / 2, rel=1e-4)
@@ -109,16 +110,16 @@ def test_regularizers_have_their_closed_forms():
     assert values["asap_covariance"] == pytest.approx(float((ratios - 1).square().sum()) / 2, rel=1e-4)
 
 
-@pytest.mark.parametrize("name", [*POSITION_REGULARIZERS, *SCALE_REGULARIZERS])
+@pytest.mark.parametrize("name", [*POSITION, *SCALE])
 def test_regularizers_gradcheck(name):
     torch.manual_seed(0)
-    regularizer = {**POSITION_REGULARIZERS, **SCALE_REGULARIZERS}[name]
+    regularizer = {**POSITION, **SCALE}[name]
     offsets = (0.1 * torch.randn(2, 5, 3, dtype=torch.float64)).requires_grad_()
     scales = (0.02 * torch.rand(2, 5, 3, dtype=torch.float64) ** 2 + 1e-3).requires_grad_()
     assert torch.autograd.gradcheck(lambda o, s: regularizer(code_of(o, s)), (offsets, scales), eps=1e-7, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", MASK_LOSSES)
+@pytest.mark.parametrize("name", ALPHA)
 def test_photometric_terms_gradcheck(name):
     target = prepare(targets_of(1, side=24), BACKGROUND, None)
     target = replace(target, images=target.images.double(), masks=target.masks.double(), valid=target.valid.double())
@@ -152,3 +153,33 @@ def test_a_branch_of_weight_zero_is_left_out():
     code = code_of(torch.zeros(1, 4, 3), torch.full((1, 4, 3), 0.01))
     terms = total(LossConfig(canonical=0.0, scale=0.0), None, render, render, targets, BACKGROUND, code, 0)
     assert set(terms) == {"posed_l1", "posed_mask", "position"}
+
+
+def test_people_count_the_same_together_and_apart(models):
+    """What several processes need: their mean is the loss of one batch with everybody."""
+    lpips, targets = load_lpips("alex", models), targets_of(2, 3)
+    masks = targets.masks.clone()
+    masks[0, ..., 12:, :] = 0.0  # a smaller person
+    valid = torch.ones_like(masks)
+    valid[1, :, :, :5] = 0.0
+    targets = replace(targets, masks=masks, valid=valid, weights=torch.tensor([[1.0, 0.5, 0.0], [0.2, 0.2, 0.4]]))
+    render = rendering(torch.rand(2, 3, 3, 32, 32), torch.rand(2, 3, 1, 32, 32))
+    code = code_of(torch.randn(2, 10, 3), torch.rand(2, 10, 3) + 0.01)
+    config = LossConfig(person=1.0)
+
+    def terms(first: int, last: int) -> dict[str, torch.Tensor]:
+        own, part = slice(first, last), targets
+        part = TargetViews(part.images[own], masks[own], part.cameras[own], part.driving, part.weights[own], valid[own])
+        seen = rendering(render.colors[own], render.alpha[own])
+        person = code_of(code.offsets[own], code.canonical.scales[own])
+        return total(config, lpips, seen, seen, part, BACKGROUND, person, 0)
+
+    together, first, second = terms(0, 2), terms(0, 1), terms(1, 2)
+    for name, value in together.items():
+        torch.testing.assert_close(value, (first[name] + second[name]) / 2, msg=name)
+
+
+def test_every_variant_can_be_chosen_by_name():
+    hints = get_type_hints(LossConfig)
+    for field, variants in (("mask_loss", ALPHA), ("position_loss", POSITION), ("scale_loss", SCALE)):
+        assert set(get_args(hints[field])) == set(variants)

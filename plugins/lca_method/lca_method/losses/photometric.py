@@ -1,39 +1,17 @@
 """How far a render is from its target: L1, LPIPS, and alpha against the person mask (Section 3.2).
 
 Targets are put on the background the render has; what a crop shows beyond the picture's border counts for nothing.
+Every term is a mean over people of a person's own mean: people on several processes then count as in one batch.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch.nn import functional as F
 
 from lca_method.batch import TargetViews
+from lca_method.losses.registry import ALPHA
 from lca_shared.perceptual import LPIPS
 from lca_shared.tensors import Float, Tensor
-
-
-def mask_l1(alpha: Float[Tensor, "*b 1 h w"], masks: Float[Tensor, "*b 1 h w"]) -> Float[Tensor, "*b 1 h w"]:
-    """Absolute difference of alpha and mask."""
-    return (alpha - masks).abs()
-
-
-def mask_squared(alpha: Float[Tensor, "*b 1 h w"], masks: Float[Tensor, "*b 1 h w"]) -> Float[Tensor, "*b 1 h w"]:
-    """Squared difference of alpha and mask."""
-    return (alpha - masks).square()
-
-
-def mask_cross_entropy(alpha: Float[Tensor, "*b 1 h w"], masks: Float[Tensor, "*b 1 h w"]) -> Float[Tensor, "*b 1 h w"]:
-    """Binary cross-entropy of alpha and mask, alpha kept 1e-3 away from 0 and 1."""
-    return F.binary_cross_entropy(alpha.clamp(1e-3, 1 - 1e-3), masks, reduction="none")
-
-
-MASK_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "l1": mask_l1,
-    "squared": mask_squared,
-    "cross_entropy": mask_cross_entropy,
-}
 
 
 @dataclass(frozen=True)
@@ -46,7 +24,7 @@ class Target:
     valid: Float[Tensor, "*b 1 h w"]
     """1 = known, 0 = beyond the border of the picture."""
     weights: Float[Tensor, "*b"]
-    """Of each picture, mean 1 over those that count."""
+    """Of each picture, mean 1 over a person's."""
     features: list[Tensor] | None
     """LPIPS features of ``images``; None = LPIPS is not asked for."""
 
@@ -56,7 +34,7 @@ def prepare(targets: TargetViews, background: Float[Tensor, "3"], lpips: LPIPS |
     masks = targets.masks
     valid = torch.ones_like(masks) if targets.valid is None else targets.valid
     images = targets.images * masks + background[:, None, None] * (1 - masks)
-    weights = targets.weights / targets.weights.mean().clamp(min=1e-6)
+    weights = targets.weights / targets.weights.mean(dim=-1, keepdim=True).clamp(min=1e-6)
     with torch.no_grad():
         features = None if lpips is None else lpips.features(images)
     return Target(images, masks, valid, weights, features)
@@ -64,18 +42,17 @@ def prepare(targets: TargetViews, background: Float[Tensor, "3"], lpips: LPIPS |
 
 def l1(render: Float[Tensor, "*b 3 h w"], target: Target) -> Float[Tensor, ""]:
     """Mean absolute difference over known pixels."""
-    return _mean((render - target.images).abs(), target)
+    return _mean((render - target.images).abs(), target, target.valid)
 
 
 def l1_on_person(render: Float[Tensor, "*b 3 h w"], target: Target) -> Float[Tensor, ""]:
     """Mean absolute difference over known person pixels."""
-    person = target.masks * target.valid * target.weights[..., None, None, None]
-    return ((render - target.images).abs() * person).sum() / (3 * (target.masks * target.valid).sum()).clamp(min=1)
+    return _mean((render - target.images).abs(), target, target.masks * target.valid)
 
 
 def alpha_loss(name: str, alpha: Float[Tensor, "*b 1 h w"], target: Target) -> Float[Tensor, ""]:
-    """A loss of :data:`MASK_LOSSES` on alpha, mean over known pixels."""
-    return _mean(MASK_LOSSES[name](alpha, target.masks), target)
+    """A loss of ``registry.ALPHA`` on alpha, mean over known pixels."""
+    return _mean(ALPHA[name](alpha, target.masks), target, target.valid)
 
 
 def lpips_loss(lpips: LPIPS, render: Float[Tensor, "*b 3 h w"], target: Target) -> Float[Tensor, ""]:
@@ -91,6 +68,10 @@ def lpips_loss(lpips: LPIPS, render: Float[Tensor, "*b 3 h w"], target: Target) 
     return (distances * target.weights.flatten()).mean()
 
 
-def _mean(values: Float[Tensor, "*b channels h w"], target: Target) -> Float[Tensor, ""]:
-    known = target.valid * target.weights[..., None, None, None]
-    return (values * known).sum() / (target.valid.sum() * values.shape[-3]).clamp(min=1)
+def _mean(
+    values: Float[Tensor, "*b channels h w"], target: Target, counts: Float[Tensor, "*b 1 h w"]
+) -> Float[Tensor, ""]:
+    """Mean over people of the mean over the pixels that count in a person's pictures, weighted by picture."""
+    person = (-4, -3, -2, -1)
+    total = (values * counts * target.weights[..., None, None, None]).sum(dim=person)
+    return (total / (counts.sum(dim=person) * values.shape[-3]).clamp(min=1)).mean()

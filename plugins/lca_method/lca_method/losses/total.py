@@ -6,7 +6,7 @@ from typing import Literal
 from lca_method.batch import TargetViews
 from lca_method.losses.code_losses import CODE_LOSSES, CodeViews
 from lca_method.losses.photometric import alpha_loss, l1, l1_on_person, lpips_loss, prepare
-from lca_method.losses.regularizers import POSITION_REGULARIZERS, SCALE_REGULARIZERS
+from lca_method.losses.registry import POSITION, SCALE
 from lca_method.networks.subject import SubjectCode
 from lca_shared.perceptual import LPIPS
 from lca_shared.rendering import Rendering
@@ -124,7 +124,7 @@ def total(
             terms[f"code_{name}"] = weight * CODE_LOSSES[name](codes)
     ramp = min(1.0, (step + 1) / config.regularizer_ramp) if config.regularizer_ramp else 1.0
     if config.position:
-        terms["position"] = ramp * config.position * POSITION_REGULARIZERS[config.position_loss](code).mean()
+        terms["position"] = ramp * config.position * POSITION[config.position_loss](code).mean()
     if config.scale:
-        terms["scale"] = ramp * config.scale * SCALE_REGULARIZERS[config.scale_loss](code).mean()
+        terms["scale"] = ramp * config.scale * SCALE[config.scale_loss](code).mean()
     return terms
