@@ -10,6 +10,7 @@ from lca_method.lca_trainer import AdamWOptimizerConfig, LCATrainerConfig
 from lca_method.lca_trainer_schedulers import WarmupCosineSchedulerConfig
 from lca_method.losses import LossConfig
 from lca_method.networks.config import LCAConfig, tiny_config
+from lca_method.networks.driving import DrivingConfig
 
 
 def _optimizers(lr: float, weight_decay: float, warmup_steps: int) -> dict:
@@ -29,8 +30,18 @@ lca_pretrain = MethodSpecification(
     config=LCATrainerConfig(
         method_name="lca-pretrain",
         pipeline=LCAPipelineConfig(
-            datamanager=LCADataManagerConfig(),
-            model=LCAModelConfig(network=LCAConfig()),
+            datamanager=LCADataManagerConfig(target_faces=True),
+            model=LCAModelConfig(
+                network=LCAConfig(driving=DrivingConfig(expression="code")),
+                losses=LossConfig(
+                    face=1.0,
+                    code_contrast=0.02,
+                    code_cycle=0.02,
+                    code_cycle_every=4,
+                    code_identity=0.02,
+                    code_adapter=1.0,
+                ),
+            ),
         ),
         optimizers=_optimizers(lr=4e-4, weight_decay=0.05, warmup_steps=1000),
         max_num_iterations=PRETRAIN_STEPS,

@@ -65,7 +65,6 @@ CODE_LOSSES: dict[str, Callable[[CodeViews], Tensor]] = {
     "identity": _identity,
     "adapter": _adapter,
 }
-"""``agreement``: two changed copies of one frame have one code. ``contrast``: they are more alike than codes of the same
-person's
-other frames. ``cycle``: a face rendered with another frame's code
-has that code. ``identity``: codes do not tell people apart. ``adapter``: coefficients give the encoder's code."""
+"""``agreement``: two changed copies of one frame have one code. ``contrast``: they are more alike than the codes of the
+same person's other frames. ``cycle``: a face rendered with another frame's code has that code. ``identity``: codes do
+not tell people apart. ``adapter``: coefficients give the encoder's code."""
