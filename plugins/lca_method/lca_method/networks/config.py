@@ -1,6 +1,7 @@
 """Every size of LCA, and the two sets of sizes that ship."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from lca_method.networks.driving import DrivingConfig
 from lca_method.networks.encoder import TransformerConfig
@@ -19,6 +20,9 @@ class LCAConfig:
     placement: PlacementConfig = field(default_factory=PlacementConfig)
     heads: GaussianHeadsConfig = field(default_factory=GaussianHeadsConfig)
     driving: DrivingConfig = field(default_factory=DrivingConfig)
+    branches: Literal["dual", "single"] = "dual"
+    """dual: a canonical head and a head of pose-dependent residuals (the paper's). single: one pose-dependent head for
+    everything, the ablation of Table S1; train it with ``losses.canonical`` 0, for it has nothing to say at rest."""
     fourier_frequencies: int = 8
     """Of the geometric tokens' position code (LHM's number: 51 inputs)."""
     reference_background: float = 1.0

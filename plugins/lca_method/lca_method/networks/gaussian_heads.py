@@ -62,7 +62,7 @@ class GaussianStart:
 
 @dataclass(frozen=True)
 class GaussianDeltas:
-    """What driving adds to canonical Gaussians; opacity is never changed."""
+    """What driving adds to canonical Gaussians."""
 
     colors: Float[Tensor, "*b gaussians 3"]
     """Added to sRGB."""
@@ -72,15 +72,20 @@ class GaussianDeltas:
     """Added to unit quaternions, wxyz."""
     log_scales: Float[Tensor, "*b gaussians 3"]
     """Added to the logarithm of scales."""
+    opacities: Float[Tensor, "*b gaussians"] | None = None
+    """Added to the logits; None = driving never changes opacity, as in the paper's dual branch."""
 
     def applied_to(self, canonical: Gaussians) -> Gaussians:
         """Canonical Gaussians with the deltas; batch axes broadcast."""
         colors = (canonical.colors + self.colors).clamp(0, 1)
+        opacities = canonical.opacities.expand(colors.shape[:-1])
+        if self.opacities is not None:
+            opacities = (opacities.logit(eps=1e-6) + self.opacities).sigmoid()
         return Gaussians(
             means=canonical.means + self.offsets,
             quaternions=canonical.quaternions + self.quaternions,
             scales=canonical.scales * self.log_scales.exp(),
-            opacities=canonical.opacities.expand(colors.shape[:-1]),
+            opacities=opacities,
             colors=colors,
         )
 
@@ -124,25 +129,55 @@ class CanonicalHead(nn.Module):
             color_logits: added to the colours' logits, if given.
             start: added to everything but rotations, if given.
         """
-        config, hidden = self.config, self.layers(tokens)
+        hidden = self.layers(tokens)
         colors = _per_gaussian(self.colors(hidden), self.gaussians_per_token)
-        if color_logits is not None:
-            colors = colors + color_logits
+        colors = colors if color_logits is None else colors + color_logits
         shapes = _per_gaussian(self.shapes(hidden), self.gaussians_per_token)
         offsets, opacities, quaternions, scales = shapes.split([3, 1, 4, 3], dim=-1)
-        moved = (offsets.sigmoid() - 0.5) * config.offset_range
-        opacity = opacities[..., 0] + math.log(config.initial_opacity / (1 - config.initial_opacity))
-        if start is not None:
-            colors, moved = colors + start.colors, moved + start.offsets
-            opacity, scales = opacity + start.opacities, scales + start.log_scales[..., None]
-        turn = torch.cat([quaternions[..., :1] + 1, quaternions[..., 1:]], dim=-1)
-        return Gaussians(
-            means=moved,
-            quaternions=quaternion_product(initial_quaternions, normalized(turn)),
-            scales=(scales + initial_scales.log()).clamp(max=math.log(scale_limit)).exp(),
-            opacities=opacity.sigmoid(),
-            colors=colors.sigmoid(),
-        )
+        values = (colors, offsets, opacities[..., 0], quaternions, scales)
+        return _activated(values, self.config, initial_scales, initial_quaternions, scale_limit, start)
+
+
+def start_gaussians(
+    config: GaussianHeadsConfig,
+    initial_scales: Float[Tensor, "gaussians 3"],
+    initial_quaternions: Float[Tensor, "gaussians 4"],
+    scale_limit: float,
+    color_logits: Float[Tensor, "*b gaussians 3"],
+    start: GaussianStart | None = None,
+) -> Gaussians:
+    """What a canonical head puts out before it has learned anything: all that a single branch has of a person at rest.
+
+    Args: as of :meth:`CanonicalHead.forward`.
+    """
+    zero = torch.zeros_like(color_logits)
+    values = (color_logits, zero, zero[..., 0], torch.cat([zero, zero[..., :1]], dim=-1), zero)
+    return _activated(values, config, initial_scales, initial_quaternions, scale_limit, start)
+
+
+def _activated(
+    values: tuple[Tensor, Tensor, Tensor, Tensor, Tensor],
+    config: GaussianHeadsConfig,
+    initial_scales: Tensor,
+    initial_quaternions: Tensor,
+    scale_limit: float,
+    start: GaussianStart | None,
+) -> Gaussians:
+    """Colours, offsets, opacities, quaternions and scales as a network's last layer gives them -> Gaussians."""
+    colors, offsets, opacities, quaternions, scales = values
+    moved = (offsets.sigmoid() - 0.5) * config.offset_range
+    opacities = opacities + math.log(config.initial_opacity / (1 - config.initial_opacity))
+    if start is not None:
+        colors, moved = colors + start.colors, moved + start.offsets
+        opacities, scales = opacities + start.opacities, scales + start.log_scales[..., None]
+    turn = torch.cat([quaternions[..., :1] + 1, quaternions[..., 1:]], dim=-1)
+    return Gaussians(
+        means=moved,
+        quaternions=quaternion_product(initial_quaternions, normalized(turn)),
+        scales=(scales + initial_scales.log()).clamp(max=math.log(scale_limit)).exp(),
+        opacities=opacities.sigmoid(),
+        colors=colors.sigmoid(),
+    )
 
 
 class PoseDependentHead(nn.Module):
@@ -152,15 +187,19 @@ class PoseDependentHead(nn.Module):
     computed once a person (:meth:`first_layer_of_tokens`), what is left per frame is a product shared by all tokens.
     """
 
-    def __init__(self, width: int, driving: int, gaussians_per_token: int, config: GaussianHeadsConfig):
-        """Args: token width; length of the driving vector; K; sizes."""
+    def __init__(
+        self, width: int, driving: int, gaussians_per_token: int, config: GaussianHeadsConfig, alone: bool = False
+    ):
+        """Args: token width; length of the driving vector; K; sizes; whether this is a single branch, which moves
+        Gaussians as far as a canonical head does and changes their opacity."""
         super().__init__()
-        self.config = config
         self.gaussians_per_token = gaussians_per_token
+        self.alone = alone
+        self.reach = config.offset_range / 2 if alone else config.delta_offset_range
         self.of_tokens = nn.Linear(width, config.hidden)
         self.of_driving = nn.Linear(driving, config.hidden, bias=False)
         self.layers = _mlp(config.hidden, config.hidden, config.layers - 1)
-        self.deltas = nn.Linear(config.hidden, 13 * gaussians_per_token)
+        self.deltas = nn.Linear(config.hidden, (14 if alone else 13) * gaussians_per_token)
         nn.init.zeros_(self.deltas.weight)
         nn.init.zeros_(self.deltas.bias)
 
@@ -176,12 +215,15 @@ class PoseDependentHead(nn.Module):
         """Deltas of the Gaussians; batch axes broadcast (persons x frames)."""
         hidden = nn.functional.leaky_relu(token_half + self.of_driving(driving)[..., None, :])
         deltas = _per_gaussian(self.deltas(self.layers(hidden)), self.gaussians_per_token)
-        colors, offsets, quaternions, log_scales = deltas.split([3, 3, 4, 3], dim=-1)
+        colors, offsets, quaternions, log_scales, *opacities = deltas.split(
+            [3, 3, 4, 3, 1] if self.alone else [3, 3, 4, 3], dim=-1
+        )
         return GaussianDeltas(
             colors=colors.tanh(),
-            offsets=offsets.tanh() * self.config.delta_offset_range,
+            offsets=offsets.tanh() * self.reach,
             quaternions=quaternions,
             log_scales=log_scales.tanh(),
+            opacities=opacities[0][..., 0] if self.alone else None,
         )
 
 

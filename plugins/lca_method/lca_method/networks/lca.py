@@ -13,7 +13,7 @@ from lca_method.networks.deformer import skinned
 from lca_method.networks.driving import DrivingVector, LearnedExpression
 from lca_method.networks.encoder import Encoder
 from lca_method.networks.fourier import fourier_features, fourier_width
-from lca_method.networks.gaussian_heads import CanonicalHead, GaussianStart, PoseDependentHead
+from lca_method.networks.gaussian_heads import CanonicalHead, GaussianStart, PoseDependentHead, start_gaussians
 from lca_method.networks.image_tokens import ImageTokenizer, ImageTokens
 from lca_method.networks.placement import place
 from lca_method.networks.projected_colors import ProjectedColors
@@ -78,9 +78,10 @@ class LCA(nn.Module):
         self.projected_outline = (
             ProjectedOutline(fourier_width(_POINT_FREQUENCIES)) if config.projected_outline else None
         )
-        self.canonical_head = CanonicalHead(width, each, config.heads)
+        alone = config.branches == "single"
+        self.canonical_head = None if alone else CanonicalHead(width, each, config.heads)
         self.driving_vector = DrivingVector(len(body.driven_joints), len(body.expression_names), config.driving)
-        self.pose_head = PoseDependentHead(width, self.driving_vector.width, each, config.heads)
+        self.pose_head = PoseDependentHead(width, self.driving_vector.width, each, config.heads, alone)
         placement = place(body, config.placement)
         self.register_buffer("token_faces", placement.tokens.faces)
         self.register_buffer("token_barycentric", placement.tokens.barycentric)
@@ -159,9 +160,12 @@ class LCA(nn.Module):
                     found, start = self._projected(references, shape, found)
                 looked_up = color_logits(found)
             limit = self.config.heads.scale_limit(step)
-            relative = self.canonical_head(
-                tokens, self.initial_scales, self.initial_quaternions, limit, looked_up, start
-            )
+            initial = (self.initial_scales, self.initial_quaternions, limit)
+            if self.canonical_head is not None:
+                relative = self.canonical_head(tokens, *initial, looked_up, start)
+            else:
+                grey = tokens.new_zeros(*tokens.shape[:-2], len(self.initial_scales), 3)
+                relative = start_gaussians(self.config.heads, *initial, grey if looked_up is None else looked_up, start)
             points = self.surface_points(shape)
             return SubjectCode(
                 shape=shape,
