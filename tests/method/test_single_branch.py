@@ -8,7 +8,7 @@ import torch
 from lca_method.networks import LCA
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def single(config, body):
     torch.manual_seed(0)
     return LCA(replace(config, branches="single"), body)
