@@ -1,61 +1,20 @@
 """Training, resuming and refusing through nerfstudio's trainer, with networks of a few thousand weights."""
 
-from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from nerfstudio.configs.method_configs import all_methods
-from nerfstudio.utils import writer
+from small_runs import parameters, small_network, small_run, trained
 
 from lca_method.checkpoints import latest_checkpoint
-from lca_method.lca_trainer import LCATrainer, LCATrainerConfig
-from lca_method.networks import LCAConfig
+from lca_method.lca_trainer import LCATrainer
 from lca_shared.errors import UserError
 
 
-def small(data: Path, output: Path, network: LCAConfig, steps: int, run: str = "run") -> LCATrainerConfig:
-    config = deepcopy(all_methods["lca-pretrain-tiny"])
-    config.output_dir, config.timestamp, config.max_num_iterations = output, run, steps
-    config.vis, config.viewer.quit_on_train_completion = "tensorboard", True
-    config.logging.local_writer.enable = False
-    manager, model = config.pipeline.datamanager, config.pipeline.model
-    manager.data = data
-    manager.image_size, manager.face_size, manager.target_size, manager.prefetch_steps = 32, 16, 32, 0
-    model.network, model.eval_lpips = network, False
-    model.losses = replace(model.losses, lpips=0.0)
-    return config
-
-
-def trained(config: LCATrainerConfig) -> LCATrainer:
-    torch.manual_seed(config.machine.seed)
-    writer.EVENT_WRITERS.clear()
-    trainer = config.setup(local_rank=0, world_size=1)
-    trainer.setup()
-    trainer.train()
-    return trainer
-
-
-def parameters(trainer: LCATrainer) -> torch.Tensor:
-    return torch.cat([value.detach().flatten() for value in trainer.pipeline.model.parameters()])
-
-
 @pytest.fixture(scope="module")
-def whole_run(people: Path, tmp_path_factory: pytest.TempPathFactory, small_network: LCAConfig) -> LCATrainer:
-    return trained(small(people, tmp_path_factory.mktemp("whole"), small_network, steps=4))
-
-
-@pytest.fixture(scope="module")
-def small_network() -> LCAConfig:
-    tiny = all_methods["lca-pretrain-tiny"].pipeline.model.network
-    return replace(
-        tiny,
-        encoder=replace(tiny.encoder, width=16, patch_size=8),
-        transformer=replace(tiny.transformer, layers=1, width=32, heads=2),
-        placement=replace(tiny.placement, tokens=48, gaussians_per_token=4),
-        heads=replace(tiny.heads, hidden=16),
-    )
+def whole_run(people: Path, tmp_path_factory: pytest.TempPathFactory) -> LCATrainer:
+    return trained(small_run(people, tmp_path_factory.mktemp("whole"), steps=4))
 
 
 def test_weights_move_and_one_whole_checkpoint_is_left(whole_run: LCATrainer) -> None:
@@ -68,22 +27,20 @@ def test_weights_move_and_one_whole_checkpoint_is_left(whole_run: LCATrainer) ->
     assert not any("lpips" in name or "perceptual" in name for name in state["pipeline"])
 
 
-def test_a_resumed_run_ends_where_the_whole_run_ends(
-    whole_run: LCATrainer, people: Path, tmp_path: Path, small_network: LCAConfig
-) -> None:
-    half = small(people, tmp_path, small_network, steps=4, run="half")
+def test_a_resumed_run_ends_where_the_whole_run_ends(whole_run: LCATrainer, people: Path, tmp_path: Path) -> None:
+    half = small_run(people, tmp_path, steps=4, run="half")
     half.max_num_iterations = 2
     checkpoints = trained(half).checkpoint_dir
     (checkpoints.parent / "checkpoint.part").write_bytes(b"left by a kill")
-    rest = small(people, tmp_path, small_network, steps=4, run="rest")
+    rest = small_run(people, tmp_path, steps=4, run="rest")
     rest.load_dir = checkpoints
     resumed = trained(rest)
     assert resumed.step == 3
     assert torch.equal(parameters(resumed), parameters(whole_run))
 
 
-def test_a_finished_run_resumes_to_itself(whole_run, people: Path, tmp_path: Path, small_network: LCAConfig) -> None:
-    again = small(people, tmp_path, small_network, steps=4)
+def test_a_finished_run_resumes_to_itself(whole_run, people: Path, tmp_path: Path) -> None:
+    again = small_run(people, tmp_path, steps=4)
     again.load_dir = whole_run.checkpoint_dir
     resumed = trained(again)
     assert latest_checkpoint(resumed.checkpoint_dir).name == "step-000000003.ckpt"
@@ -91,10 +48,11 @@ def test_a_finished_run_resumes_to_itself(whole_run, people: Path, tmp_path: Pat
 
 
 def test_a_checkpoint_of_another_config_is_refused_by_the_fields_that_differ(
-    whole_run: LCATrainer, people: Path, tmp_path: Path, small_network: LCAConfig
+    whole_run: LCATrainer, people: Path, tmp_path: Path
 ) -> None:
-    other = replace(small_network, placement=replace(small_network.placement, tokens=64))
-    config = small(people, tmp_path, other, steps=4)
+    other = replace(small_network(), placement=replace(small_network().placement, tokens=64))
+    config = small_run(people, tmp_path, steps=4)
+    config.pipeline.model.network = other
     config.load_dir = whole_run.checkpoint_dir
     trainer = config.setup(local_rank=0, world_size=1)
     with pytest.raises(UserError, match=r"network.placement.tokens: 48 in the checkpoint, 64 now"):

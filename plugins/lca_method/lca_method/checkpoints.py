@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ import torch
 
 from lca_shared.errors import UserError
 from lca_shared.tensors import Tensor, UInt8
+
+CHECKPOINT_FOLDER = "nerfstudio_models"
+"""In the folder of a training run (nerfstudio's name)."""
 
 
 def save_atomically(state: Mapping[str, Any], path: Path, scratch: Path) -> None:
@@ -49,6 +53,58 @@ def latest_checkpoint(folder: Path) -> Path:
     if not found:
         raise UserError(f"There is no checkpoint in {folder}. Train first, or name the folder with step-*.ckpt files.")
     return found[-1]
+
+
+def find_checkpoint(place: str | Path) -> Path:
+    """The checkpoint that a user means.
+
+    Args:
+        place: a checkpoint file; the folder of a training run, its ``config.yml`` or its folder of checkpoints (then
+            the one of the highest step).
+
+    Raises:
+        UserError: there is none, or ``place`` can only be the name of a model on a hub, which is not read yet.
+    """
+    path = Path(place).expanduser()
+    if path.name == "config.yml" and path.is_file():
+        path = path.parent
+    if path.is_dir():
+        inner = path / CHECKPOINT_FOLDER
+        return latest_checkpoint(inner if inner.is_dir() else path)
+    if path.exists():
+        return path
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", str(place)):
+        raise UserError(
+            f"There is no file or folder {place}. If it is a model's name on the Hugging Face Hub: models cannot be "
+            "taken from there yet; download the checkpoint and name the file."
+        )
+    raise UserError(f"{place} does not exist. Name a checkpoint file, or the folder or config.yml of a training run.")
+
+
+def model_state(checkpoint: Mapping[str, Any], averaged: bool = True) -> dict[str, Any]:
+    """The state of the ``LCAModel`` in a checkpoint.
+
+    Args:
+        checkpoint: as :func:`load_checkpoint` returns it.
+        averaged: with the averaged weights, if the checkpoint has them, instead of the last step's.
+    """
+    pipeline = checkpoint["pipeline"]
+    prefixes = ("_model.module.", "_model.")  # the first where several processes trained
+    state = {}
+    for name, value in pipeline.items():
+        prefix = next((prefix for prefix in prefixes if name.startswith(prefix)), None)
+        if prefix is not None:
+            state[name.removeprefix(prefix)] = value
+    if averaged:
+        for name, value in pipeline.items():
+            if name.startswith("average."):
+                state["network." + name.removeprefix("average.").replace("/", ".")] = value
+    return state
+
+
+def trained_steps(checkpoint: Mapping[str, Any]) -> int:
+    """Training steps behind a checkpoint, with those of the checkpoint it began from."""
+    return int(checkpoint["step"]) + 1 + int(checkpoint["pipeline"].get("steps_before", 0))
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

@@ -78,7 +78,7 @@ class WeightAverage(nn.Module):
     def _pairs(self, network: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
         weights = dict(_trained(network))
         averages = {name.replace("/", "."): value for name, value in self.named_buffers()}
-        return [averages[name] for name in weights], [weight.data for weight in weights.values()]
+        return [averages[name] for name in weights], list(weights.values())
 
 
 def _trained(network: nn.Module) -> list[tuple[str, nn.Parameter]]:

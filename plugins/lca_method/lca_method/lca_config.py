@@ -1,8 +1,12 @@
 """The methods that ``ns-train`` offers. Imports light things only: a slow or failing import here is everybody's."""
 
+from copy import deepcopy
+from typing import cast
+
 from nerfstudio.configs.base_config import MachineConfig, ViewerConfig
 from nerfstudio.plugins.types import MethodSpecification
 
+from lca_method.ema import WeightAverageConfig
 from lca_method.lca_datamanager import LCADataManagerConfig
 from lca_method.lca_model import LCAModelConfig
 from lca_method.lca_pipeline import LCAPipelineConfig
@@ -24,7 +28,10 @@ def _optimizers(lr: float, weight_decay: float, warmup_steps: int) -> dict:
 
 
 PRETRAIN_STEPS = 500_000
+POSTTRAIN_STEPS = 50_000
+"""A tenth of pre-training, as the paper's hours are."""
 TINY_STEPS = 600
+TINY_POSTTRAIN_STEPS = 200
 
 lca_pretrain = MethodSpecification(
     config=LCATrainerConfig(
@@ -42,6 +49,7 @@ lca_pretrain = MethodSpecification(
                     code_adapter=1.0,
                 ),
             ),
+            average=WeightAverageConfig(decay=0.9999),
         ),
         optimizers=_optimizers(lr=4e-4, weight_decay=0.05, warmup_steps=1000),
         max_num_iterations=PRETRAIN_STEPS,
@@ -87,4 +95,26 @@ lca_pretrain_tiny = MethodSpecification(
         vis="viewer+tensorboard",
     ),
     description="LCA small enough for two CPU cores: a person appears in about a minute.",
+)
+
+
+def _posttraining(pretraining: MethodSpecification, name: str, steps: int, warmup_steps: int) -> LCATrainerConfig:
+    """The same networks and losses, begun with trained weights: the deeper in the encoder, the slower (Section 4)."""
+    config = cast(LCATrainerConfig, deepcopy(pretraining.config))
+    config.method_name, config.max_num_iterations, config.layer_decay = name, steps, 0.65
+    for group in config.optimizers.values():
+        group["scheduler"].warmup_steps = warmup_steps
+    if config.pipeline.average.decay:
+        config.pipeline.average = WeightAverageConfig(decay=0.999)
+    return config
+
+
+lca_posttrain = MethodSpecification(
+    config=_posttraining(lca_pretrain, "lca-posttrain", POSTTRAIN_STEPS, warmup_steps=500),
+    description="lca-pretrain's model, trained further on studio people: --pipeline.model.pretrained CHECKPOINT.",
+)
+
+lca_posttrain_tiny = MethodSpecification(
+    config=_posttraining(lca_pretrain_tiny, "lca-posttrain-tiny", TINY_POSTTRAIN_STEPS, warmup_steps=20),
+    description="lca-pretrain-tiny's model, trained further: --pipeline.model.pretrained CHECKPOINT.",
 )

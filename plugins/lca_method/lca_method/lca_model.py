@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -47,6 +47,10 @@ class LCAModelConfig(ModelConfig):
     """No rays here."""
     network: LCAConfig = field(default_factory=LCAConfig)
     """Sizes of the networks."""
+    pretrained: str | None = None
+    """Begin training with the weights of a checkpoint: its file, or the folder or config.yml of its run."""
+    compile_encoder: bool = False
+    """Compile the transformer with ``torch.compile``: the first steps take minutes, the others less time."""
     losses: LossConfig = field(default_factory=LossConfig)
     """Weights of the losses."""
     background: Background = "white"
@@ -111,6 +115,9 @@ class LCAModel(Model):
         self._perceptual: dict[Backbone, LPIPS] = {}  # in a dictionary: its weights belong to no checkpoint
         self._kept_code: tuple[tuple, SubjectCode] | None = None
         self._feature_cache = self._make_feature_cache()
+        self.shown_weights: Callable[[], AbstractContextManager[None]] = nullcontext
+        if self.config.compile_encoder:
+            self.network.encoder.compile(dynamic=True)  # in place: names in checkpoints stay as they are
 
     def show(self, stage: Callable[[float | None], ShownAvatar]) -> None:
         """From now on show what ``stage`` gives for a time (0..1, None = unknown) of the recording."""
@@ -243,7 +250,7 @@ class LCAModel(Model):
         """
         if self._stage is None:
             raise RuntimeError("there is nobody to show: call LCAModel.show first")
-        with _untraced(), torch.no_grad():
+        with _untraced(), torch.no_grad(), self.shown_weights():
             time = None if camera.times is None else float(camera.times.flatten()[0])
             shown = moved_to(self._stage(time), self.device)
             code = self._kept_encoding(shown)

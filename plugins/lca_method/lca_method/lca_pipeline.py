@@ -2,18 +2,23 @@
 
 import csv
 import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
 import torch.distributed as dist
+from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.models.base_model import Model
 from nerfstudio.pipelines.base_pipeline import Pipeline, VanillaPipeline, VanillaPipelineConfig
 from rich.progress import track
 from torch.nn.parallel import DistributedDataParallel
 from torchvision.utils import save_image
 
+from lca_method.checkpoints import model_state, trained_steps
+from lca_method.ema import WeightAverage, WeightAverageConfig
 from lca_method.lca_datamanager import EvaluationViews, LCADataManager, LCADataManagerConfig
 from lca_method.lca_model import LCAModel, LCAModelConfig
 from lca_method.lca_trainer import user_errors_end_the_command
@@ -21,6 +26,7 @@ from lca_method.lca_viewer import AvatarPanel
 from lca_shared.body.model import BodyModel
 from lca_shared.errors import UserError
 from lca_shared.storage import atomic_path
+from lca_shared.tensors import Float, Int, Tensor
 
 
 @dataclass
@@ -33,6 +39,8 @@ class LCAPipelineConfig(VanillaPipelineConfig):
     """What steps and evaluation see."""
     model: LCAModelConfig = field(default_factory=LCAModelConfig)  # type: ignore[assignment]
     """Networks and losses."""
+    average: WeightAverageConfig = field(default_factory=WeightAverageConfig)
+    """Moving average of the weights."""
 
 
 class LCAPipeline(VanillaPipeline):
@@ -41,11 +49,15 @@ class LCAPipeline(VanillaPipeline):
     - It also wraps a model for several processes on CPUs (``gloo``).
     - Training randomness depends on the step alone, so that a resumed run continues as if it had not stopped.
     - Evaluation renders a batch's own subject; per-image figures are written beside the pictures.
+    - ``average`` keeps a moving average of the weights, which is what evaluation and viewer show.
     - ``avatar`` holds the viewer's controls.
     """
 
     config: LCAPipelineConfig
     datamanager: LCADataManager
+    average: WeightAverage | None
+    steps_before: Int[Tensor, ""]
+    """Steps that the weights were trained for before this training began: schedules of the network go on."""
 
     def __init__(
         self,
@@ -73,6 +85,9 @@ class LCAPipeline(VanillaPipeline):
             )
             self._check_body()
         self.lca.to(device)
+        self.average = WeightAverage(self.lca.network, config.average) if config.average.decay else None
+        self.register_buffer("steps_before", torch.tensor(0))
+        self.lca.shown_weights = self.evaluated_weights
         self.avatar = self._make_panel()
         self.lca.show(self.avatar.shown)
         if world_size > 1:
@@ -103,20 +118,49 @@ class LCAPipeline(VanillaPipeline):
         return AvatarPanel(manager.reader, people, body, manager.config.eval_references, first)
 
     def get_train_loss_dict(self, step: int) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-        """Outputs, weighted losses and metrics of a training step."""
-        torch.manual_seed(hash((self.datamanager.config.seed, self.local_rank, step)))
+        """Outputs, weighted losses and metrics of a training step; the metric ``loss`` is over all processes."""
+        rank = dist.get_rank() if self.world_size > 1 else 0
+        torch.manual_seed(hash((self.datamanager.config.seed, rank, step)))
         _, batch = self.datamanager.next_train(step)
+        step += int(self.steps_before)
         self.lca.training_step = step
         outputs = self._model(batch["subject_batch"], step)
         losses = self.lca.get_loss_dict(outputs, batch)
-        return outputs, losses, self.lca.get_metrics_dict(outputs, batch)
+        metrics = self.lca.get_metrics_dict(outputs, batch)
+        metrics["loss"] = self._over_processes(torch.stack(list(losses.values())).sum())
+        return outputs, losses, metrics
+
+    def _over_processes(self, loss: Float[Tensor, ""]) -> Float[Tensor, ""]:
+        """Mean over the processes, each of which has as many people."""
+        loss = loss.detach().clone()
+        if self.world_size > 1:
+            dist.all_reduce(loss)
+        return loss / self.world_size
+
+    def get_training_callbacks(self, training_callback_attributes: TrainingCallbackAttributes) -> list[Any]:
+        """Those of data manager and model, and the average of the weights after each step."""
+        callbacks = super().get_training_callbacks(training_callback_attributes)
+        if self.average is not None:
+            callbacks.append(TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN_ITERATION], self._count_weights_in))
+        return callbacks
+
+    def _count_weights_in(self, step: int) -> None:
+        if self.average is not None:
+            self.average.update(self.lca.network, step)
+
+    def evaluated_weights(self) -> AbstractContextManager[None]:
+        """Inside, the network has the weights that are evaluated and shown: the average, if one is kept."""
+        if self.average is None or not self.config.average.evaluate or self.test_mode != "val":
+            return nullcontext()  # outside training the average has been put into the network
+        return self.average.shown_by(self.lca.network)
 
     @torch.no_grad()
     def get_eval_loss_dict(self, step: int) -> tuple[Any, dict[str, Any], dict[str, Any]]:
         """The same for some targets of an evaluated person."""
         self.eval()
         _, batch = self.datamanager.next_eval(step)
-        outputs = self.lca(batch["subject_batch"], step)
+        with self.evaluated_weights():
+            outputs = self.lca(batch["subject_batch"], step + int(self.steps_before))
         losses = self.lca.get_loss_dict(outputs, batch)
         metrics = self.lca.get_metrics_dict(outputs, batch)
         self.train()
@@ -126,7 +170,8 @@ class LCAPipeline(VanillaPipeline):
         """Metrics and pictures of one evaluated view."""
         self.eval()
         camera, batch = self.datamanager.next_eval_image(step)
-        outputs = self.lca.get_outputs_for_batch(batch["subject_batch"])
+        with self.evaluated_weights():
+            outputs = self.lca.get_outputs_for_batch(batch["subject_batch"])
         metrics, images = self.lca.get_image_metrics_and_images(outputs, batch)
         metrics["num_rays"] = int(camera.height.flatten()[0] * camera.width.flatten()[0])
         self.train()
@@ -152,7 +197,8 @@ class LCAPipeline(VanillaPipeline):
         rows: list[dict[str, Any]] = []
         for _, batch in track(data_loader, "Evaluating", total=len(data_loader), transient=True):
             start = time.perf_counter()
-            outputs = self.lca.get_outputs_for_batch(batch["subject_batch"])
+            with self.evaluated_weights():
+                outputs = self.lca.get_outputs_for_batch(batch["subject_batch"])
             seconds = time.perf_counter() - start
             metrics, images = self.lca.get_image_metrics_and_images(outputs, batch)
             subject = batch["subject_batch"].ids[0]
@@ -174,13 +220,33 @@ class LCAPipeline(VanillaPipeline):
         return averages
 
     def load_pipeline(self, loaded_state: dict[str, Any], step: int) -> None:
-        """Load a checkpoint's pipeline state.
+        """Load a checkpoint's pipeline state; outside training the network gets the averaged weights.
 
         Raises:
             UserError: it was made with another configuration.
         """
         with user_errors_end_the_command():
             super().load_pipeline(loaded_state, step)
+        self.lca.update_to_step(step + int(self.steps_before))
+        if self.average is None:
+            return
+        if not any(name.startswith("average.") for name in loaded_state):
+            self.average.reset(self.lca.network)
+        elif self.test_mode != "val" and self.config.average.evaluate:
+            self.average.write_to(self.lca.network)
+
+    def load_pretrained(self, checkpoint: Mapping[str, Any]) -> None:
+        """Begin with the weights of another training: the averaged ones, if it kept them.
+
+        Raises:
+            UserError: it was made with another configuration.
+        """
+        with user_errors_end_the_command():
+            self.lca.load_state_dict(model_state(checkpoint))
+        self.steps_before.fill_(trained_steps(checkpoint))
+        self.lca.update_to_step(int(self.steps_before))
+        if self.average is not None:
+            self.average.reset(self.lca.network)
 
 
 def _write_table(rows: list[dict[str, Any]], path: Path) -> None:

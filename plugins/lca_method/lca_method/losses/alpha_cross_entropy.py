@@ -1,6 +1,5 @@
 """Binary cross-entropy of alpha and mask."""
 
-
 from lca_shared.tensors import Float, Tensor
 
 

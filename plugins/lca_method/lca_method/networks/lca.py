@@ -13,7 +13,13 @@ from lca_method.networks.deformer import skinned
 from lca_method.networks.driving import DrivingVector, LearnedExpression
 from lca_method.networks.encoder import Encoder
 from lca_method.networks.fourier import fourier_features, fourier_width
-from lca_method.networks.gaussian_heads import CanonicalHead, GaussianStart, PoseDependentHead, start_gaussians
+from lca_method.networks.gaussian_heads import (
+    CanonicalHead,
+    GaussianDeltas,
+    GaussianStart,
+    PoseDependentHead,
+    start_gaussians,
+)
 from lca_method.networks.image_tokens import ImageTokenizer, ImageTokens
 from lca_method.networks.placement import place
 from lca_method.networks.projected_colors import ProjectedColors
@@ -153,6 +159,9 @@ class LCA(nn.Module):
         tokens, body_tokens, face_tokens = self.encoder(geometric, body_tokens, face_tokens, face_count)
         with torch.autocast(tokens.device.type, enabled=False):  # Gaussians need more digits than half precision has
             tokens = tokens.float()
+            body_tokens, face_tokens = (
+                replace(seen, tokens=seen.tokens.float()) for seen in (body_tokens, face_tokens)
+            )
             looked_up = start = None
             if self.color_lookup is not None:
                 found = self.color_lookup(tokens, (body_tokens, face_tokens))
@@ -185,20 +194,22 @@ class LCA(nn.Module):
         Returns:
             World-space Gaussians ``[*b targets]``: the canonical ones skinned, and with the pose-dependent deltas.
         """
-        body, shape = self.point_body, code.shape[..., None, :]
-        canonical = _repeated(code.canonical, driving.expression.shape[-2])
-        shaped = body.shaped(shape)
-        joints = shaped.joints
-        if self.config.template_expression:
-            expressive = body.shaped(shape, self.driving_vector.expression.template_coefficients(driving))
-            canonical = replace(canonical, means=canonical.means + expressive.vertices - shaped.vertices)
-            joints = expressive.joints
         deltas = self.pose_head(code.token_half[..., None, :, :], self.driving_vector(driving))
-        transforms = body.active_transforms(joints, driving.pose)
-        return (
-            skinned(canonical, body.active_weights, transforms),
-            skinned(deltas.applied_to(canonical), body.active_weights, transforms),
-        )
+        with torch.autocast(code.tokens.device.type, enabled=False):  # half precision would move points by millimetres
+            deltas = _in_full(deltas)
+            body, shape = self.point_body, code.shape[..., None, :]
+            canonical = _repeated(code.canonical, driving.expression.shape[-2])
+            shaped = body.shaped(shape)
+            joints = shaped.joints
+            if self.config.template_expression:
+                expressive = body.shaped(shape, self.driving_vector.expression.template_coefficients(driving).float())
+                canonical = replace(canonical, means=canonical.means + expressive.vertices - shaped.vertices)
+                joints = expressive.joints
+            transforms = body.active_transforms(joints, driving.pose)
+            return (
+                skinned(canonical, body.active_weights, transforms),
+                skinned(deltas.applied_to(canonical), body.active_weights, transforms),
+            )
 
     def coded(self, driving: DrivingSignal, faces: FaceViews | None) -> DrivingSignal:
         """The driving signal with the expression code of the faces that drive; unchanged for models that are driven by
@@ -281,6 +292,11 @@ def _repeated(gaussians: Gaussians, frames: int) -> Gaussians:
         return value.unsqueeze(at).expand(*value.shape[:at], frames, *value.shape[at:])
 
     return Gaussians(**{f.name: repeat(getattr(gaussians, f.name)) for f in fields(gaussians)})
+
+
+def _in_full(deltas: GaussianDeltas) -> GaussianDeltas:
+    values: dict[str, Any] = {f.name: getattr(deltas, f.name) for f in fields(deltas)}
+    return GaussianDeltas(**{name: None if value is None else value.float() for name, value in values.items()})  # type: ignore[arg-type]
 
 
 def _drop_frozen_encoder(module: LCA, state: dict[str, Any], prefix: str, _: Any) -> None:
