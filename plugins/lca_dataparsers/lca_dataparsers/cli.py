@@ -9,6 +9,8 @@ import tyro
 
 from lca_dataparsers.dataset.inspect import InspectConfig
 from lca_dataparsers.processing.command import ProcessConfig
+from lca_dataparsers.shards.command import ShardConfig
+from lca_dataparsers.shards.unshard_command import UnshardConfig
 from lca_dataparsers.synthetic.command import SynthConfig
 from lca_shared.errors import UserError
 
@@ -16,6 +18,8 @@ Command = (
     Annotated[ProcessConfig, tyro.conf.subcommand("process")]
     | Annotated[SynthConfig, tyro.conf.subcommand("synth")]
     | Annotated[InspectConfig, tyro.conf.subcommand("inspect")]
+    | Annotated[ShardConfig, tyro.conf.subcommand("shard")]
+    | Annotated[UnshardConfig, tyro.conf.subcommand("unshard")]
 )
 
 

@@ -56,7 +56,9 @@ class LCAWildDataParser(DataParser):
             )
         if split not in ("train", "val", "test"):
             raise ValueError(f"unknown split {split!r}")
-        by_time = FrameSplit(self.config.eval_frame_fraction, self.config.eval_stretches, self.config.eval_guard)
+        by_time = FrameSplit(
+            "time", self.config.eval_frame_fraction, self.config.eval_stretches, self.config.eval_guard
+        )
         rows = rows_of_split(dataset, split, by_time)
         if split == "train" and not rows:
             raise UserError(f"{dataset.root} has no subject in the split 'train' (see subject.json of each).")

@@ -165,9 +165,7 @@ def crop_of(frame: Frame, box: Float[Tensor, "4"], size: int) -> Crop:
 
 def frame_weights(dataset: AvatarDataset, subject: str) -> Float[Tensor, "rows"]:
     """Weight of each row of a subject in the losses: how well the fitted body explains it, 0 if no body was seen."""
-    frames = dataset.subjects[subject].frames
-    quality = torch.from_numpy(frames["fit_quality"].astype("float32")).clamp(0.0, 1.0)
-    return quality * torch.from_numpy((frames["confidence_body"] > 0).astype("float32"))
+    return torch.from_numpy(dataset.subjects[subject].frames.weights)
 
 
 def frame_scores(dataset: AvatarDataset, subject: str) -> Float[Tensor, "rows"]:

@@ -105,6 +105,11 @@ class FrameTable:
                 columns[field.name] = np.array(values, object if field.type is str else None)
         return FrameTable(columns)
 
+    @property
+    def weights(self) -> np.ndarray:
+        """How much each row counts, float32 [rows]: how well the body explains it, 0 where no body was seen."""
+        return np.clip(self["fit_quality"], 0.0, 1.0).astype(np.float32) * (self["confidence_body"] > 0)
+
     def record(self, row: int) -> FrameRecord:
         """One row.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
@@ -74,14 +75,8 @@ class Subject:
             IndexError: there is no such row.
         """
         record = self.frames.record(row)
-        image = read_picture(self.folder / record.image, cv2.IMREAD_COLOR)[..., ::-1]
-        mask = read_picture(self.folder / record.mask, cv2.IMREAD_GRAYSCALE)
-        for name, picture in ((record.image, image), (record.mask, mask)):
-            if picture.shape[:2] != (record.height, record.width):
-                raise UserError(
-                    f"{self.folder / name} is {picture.shape[1]}x{picture.shape[0]}, but {FRAMES_FILE} says "
-                    f"{record.width}x{record.height}. Restore the picture, or make the dataset again."
-                )
+        image = self._picture(row, "image", cv2.IMREAD_COLOR)[..., ::-1]
+        mask = self._picture(row, "mask", cv2.IMREAD_GRAYSCALE)
         return Frame(
             image=torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float() / 255.0,
             mask=torch.from_numpy(mask)[None].float() / 255.0,
@@ -103,6 +98,32 @@ class Subject:
             subject=self.info.id,
             row=row,
         )
+
+    def picture_name(self, row: int, column: str) -> str:
+        """What messages call the picture in ``column`` (``image`` or ``mask``) of a row."""
+        return str(self.folder / self.frames[column][row])
+
+    def picture_bytes(self, row: int, column: str) -> bytes:
+        """The encoded picture in ``column`` (``image`` or ``mask``) of a row.
+
+        Raises:
+            UserError: the file cannot be read.
+        """
+        try:
+            return Path(self.folder / self.frames[column][row]).read_bytes()
+        except OSError as error:
+            name = self.picture_name(row, column)
+            raise UserError(f"Cannot read {name}: {error.strerror}. Restore it, or make the dataset again.") from error
+
+    def _picture(self, row: int, column: str, flags: int) -> np.ndarray:
+        size = int(self.frames["width"][row]), int(self.frames["height"][row])
+        picture = decode_picture(self.picture_bytes(row, column), self.picture_name(row, column), flags)
+        if picture.shape[1::-1] != size:
+            raise UserError(
+                f"{self.picture_name(row, column)} is {picture.shape[1]}x{picture.shape[0]}, but {FRAMES_FILE} says "
+                f"{size[0]}x{size[1]}. Restore the picture, or make the dataset again."
+            )
+        return picture
 
 
 @dataclass(frozen=True)
@@ -140,7 +161,15 @@ def read_dataset_info(root: Path) -> DatasetInfo:
         raise UserError(
             f"{root} is not a dataset: it has no {DATASET_FILE}. Make one with `lca-data process` or `lca-data synth`."
         )
-    content = read_json(path)
+    return dataset_info(read_json(path), path)
+
+
+def dataset_info(content: dict, path: Path) -> DatasetInfo:
+    """The content of a ``dataset.json``.
+
+    Raises:
+        SchemaError: it has another schema version, or lacks something. The message names ``path``.
+    """
     check_schema(content, path, "dataset", SCHEMA_VERSION)
     names = ("driven_joints", "shape_names", "expression_names")
     return DatasetInfo(**_known_fields(DatasetInfo, content, path, names))
@@ -148,7 +177,15 @@ def read_dataset_info(root: Path) -> DatasetInfo:
 
 def _read_subject_info(folder: Path) -> SubjectInfo:
     path = folder / SUBJECT_FILE
-    content = read_json(path)
+    return subject_info(read_json(path), path)
+
+
+def subject_info(content: dict, path: Path) -> SubjectInfo:
+    """The content of a ``subject.json``.
+
+    Raises:
+        SchemaError: it has another schema version, or lacks something. The message names ``path``.
+    """
     check_schema(content, path, "subject", SCHEMA_VERSION)
     return SubjectInfo(**_known_fields(SubjectInfo, content, path, ("shape",)))
 
@@ -174,6 +211,15 @@ def read_frame_table(path: Path, info: DatasetInfo) -> FrameTable:
         raise UserError(f"{path} does not exist. Make the subject again.") from error
     except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
         raise UserError(f"{path} is not a readable Parquet file ({error}). Make the subject again.") from error
+    return frame_table(table, str(path), info)
+
+
+def frame_table(table: pa.Table, path: str, info: DatasetInfo) -> FrameTable:
+    """An Arrow table as a :class:`FrameTable`; columns that are not in the schema are left out.
+
+    Raises:
+        SchemaError: columns are missing or have other types or sizes. The message names ``path``.
+    """
     schema = frame_schema()
     wrong = [f.name for f in schema if f.name not in table.column_names or table.schema.field(f.name).type != f.type]
     if wrong:
@@ -193,19 +239,16 @@ def read_frame_table(path: Path, info: DatasetInfo) -> FrameTable:
     return FrameTable(columns)
 
 
-def read_picture(path: Path, flags: int) -> np.ndarray:
-    """Read a picture in OpenCV's channel order, uint8.
+def decode_picture(encoded: bytes, name: str, flags: int) -> np.ndarray:
+    """Decode a picture in OpenCV's channel order, uint8.
 
     Raises:
-        UserError: the file is missing or broken.
+        UserError: it is broken; the message calls it ``name``.
     """
-    try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError as error:
-        raise UserError(f"Cannot read {path}: {error.strerror}. Restore it, or make the dataset again.") from error
+    data = np.frombuffer(encoded, np.uint8)
     picture = cv2.imdecode(data, flags | cv2.IMREAD_IGNORE_ORIENTATION) if data.size else None
     if picture is None:
-        raise UserError(f"{path} is not a readable picture. Restore it, or make the dataset again.")
+        raise UserError(f"{name} is not a readable picture. Restore it, or make the dataset again.")
     return picture
 
 
