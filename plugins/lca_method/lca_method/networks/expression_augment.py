@@ -17,25 +17,25 @@ from lca_shared.tensors import Float, Tensor
 class FaceAugmentConfig:
     """How far each change goes; all are drawn anew for every picture (sizes are our choice)."""
 
-    rotation: float = 15.0
+    rotation: float = 10.0
     """Degrees, either way."""
-    zoom: tuple[float, float] = (0.8, 1.35)
+    zoom: tuple[float, float] = (0.9, 1.3)
     """Smallest and largest enlargement."""
-    stretch: float = 0.15
+    stretch: float = 0.1
     """Largest difference of width and height: hides the face's proportions."""
-    shift: float = 0.1
+    shift: float = 0.05
     """Fraction of the picture's side, either way, in both directions."""
-    brightness: float = 0.25
+    brightness: float = 0.15
     """Added to all channels, either way, sRGB."""
-    contrast: float = 0.4
+    contrast: float = 0.25
     """Factor 1 plus or minus this, about the mean."""
-    mixing: float = 0.3
+    mixing: float = 0.15
     """Standard deviation of what is added to the channel mixing matrix."""
     grey: float = 0.3
     """Share of pictures made grey."""
-    blur: float = 0.3
+    blur: float = 0.15
     """Share of pictures seen at half their resolution."""
-    cut_boxes: float = 0.4
+    cut_boxes: float = 0.15
     """Share of pictures with a box cut out."""
     cut_outline: float = 0.5
     """Share of pictures without hair and outline: all but an ellipse is cut away."""
@@ -73,7 +73,7 @@ def _recolored(pictures: Tensor, config: FaceAugmentConfig) -> Tensor:
     count = len(pictures)
     eye = torch.eye(3, device=pictures.device)
     mixing = eye + config.mixing * torch.randn(count, 3, 3, device=pictures.device)
-    mixing = mixing / mixing.sum(dim=-1, keepdim=True).clamp(min=0.3)  # grey stays grey, about as bright
+    mixing = mixing / mixing.sum(dim=-1, keepdim=True).clamp(min=0.5)  # grey stays grey, about as bright
     mixing = torch.where(_chosen(pictures, config.grey)[..., 0], torch.full_like(eye, 1 / 3), mixing)
     mixed = torch.einsum("nij,njhw->nihw", mixing.to(pictures.dtype), pictures)
     mean = mixed.mean(dim=(1, 2, 3), keepdim=True)
