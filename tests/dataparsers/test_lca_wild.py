@@ -140,7 +140,7 @@ def test_config_module_adds_little_to_nerfstudio() -> None:
     script = (
         "import sys, nerfstudio.data.dataparsers.base_dataparser, nerfstudio.plugins.registry_dataparser;"
         "before = set(sys.modules);"
-        "import lca_dataparsers.lca_wild_config;"
+        "import lca_dataparsers.lca_wild_config, lca_dataparsers.lca_studio_config;"
         "new = {m.split('.')[0] for m in set(sys.modules) - before};"
         "print(sorted(new & {'pyarrow', 'open3d', 'mediapipe', 'av', 'tyro', 'lca_method'}))"
     )

@@ -1,54 +1,54 @@
-from collections import Counter
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lca_method.sampling import SubjectFrames, draw_step, evaluation_draws, spread_references, step_generator
+from lca_method.sampling import SubjectFrames, draw_views, evaluation_draws, spread_references, step_generator
 
 
-def frames(subject: str, count: int) -> SubjectFrames:
+def frames(subject: str, count: int, moments: tuple[int, ...] = ()) -> SubjectFrames:
     rows = tuple(range(count))
-    return SubjectFrames(subject, rows, tuple(1.0 for _ in rows), rows)
+    return SubjectFrames(subject, rows, tuple(1.0 for _ in rows), rows, moments)
 
 
 @given(
-    counts=st.lists(st.integers(2, 20), min_size=1, max_size=5),
-    per_step=st.integers(1, 4),
-    references=st.tuples(st.integers(1, 8), st.integers(1, 8)).map(sorted).map(tuple),
+    views=st.lists(st.integers(1, 6), min_size=1, max_size=12).filter(lambda views: sum(views) > 1),
+    references=st.integers(1, 8),
     targets=st.integers(1, 6),
+    together=st.integers(1, 4),
     step=st.integers(0, 1000),
 )
-def test_references_are_never_targets(counts, per_step, references, targets, step) -> None:
-    subjects = [frames(str(i), count) for i, count in enumerate(counts)]
-    draws = draw_step(step_generator(0, 0, step), subjects, per_step, references, targets)
-    assert len(draws) == per_step
-    assert len({len(draw.references) for draw in draws}) == 1
-    for draw in draws:
-        assert not set(draw.references) & set(draw.targets)
-        assert len(set(draw.references)) == len(draw.references) <= references[1]
-        assert len(draw.targets) == targets
+def test_targets_show_other_moments_than_references(views, references, targets, together, step) -> None:
+    moments = tuple(np.repeat(np.arange(len(views)), views).tolist())
+    person = frames("anna", len(moments), moments)
+    count = min(references, person.choices)
+    draw = draw_views(step_generator(0, step, 0), person, count, targets, together)
+    assert len(draw.references) == len(set(draw.references)) == count
+    assert len(draw.targets) == targets and not set(draw.references) & set(draw.targets)
+    if len(views) > 1:
+        assert not {moments[row] for row in draw.references} & {moments[row] for row in draw.targets}
 
 
-def test_a_step_is_drawn_alike_whenever_it_is_drawn() -> None:
-    subjects = [frames("a", 9), frames("b", 7)]
-    draws = [draw_step(step_generator(3, 1, 41), subjects, 2, (1, 8), 4) for _ in range(2)]
-    assert draws[0] == draws[1]
-    other_rank = draw_step(step_generator(3, 2, 41), subjects, 2, (1, 8), 4)
-    assert other_rank != draws[0]
+def test_targets_of_one_moment_follow_each_other() -> None:
+    moments = tuple(np.repeat(np.arange(6), 4).tolist())
+    for step in range(20):
+        draw = draw_views(step_generator(0, step, 0), frames("anna", 24, moments), 2, 8, 4)
+        seen = [moments[row] for row in draw.targets]
+        assert len(set(seen[:4])) == len(set(seen[4:])) == 1 and len(set(draw.targets)) == 8
 
 
-def test_every_subject_and_number_of_references_comes_up() -> None:
-    subjects = [frames("a", 20), frames("b", 20)]
-    draws = [draw_step(step_generator(0, 0, step), subjects, 1, (1, 8), 1)[0] for step in range(300)]
-    assert set(Counter(len(draw.references) for draw in draws)) == set(range(1, 9))
-    assert min(Counter(draw.subject for draw in draws).values()) > 100
+def test_a_slot_is_drawn_alike_whenever_it_is_drawn() -> None:
+    first, again = (draw_views(step_generator(3, 41, 1), frames("a", 9), 4, 4) for _ in range(2))
+    assert first == again != draw_views(step_generator(3, 41, 2), frames("a", 9), 4, 4)
+    states = {tuple(step_generator(0, s, t).integers(1 << 30, size=2)) for s in range(9) for t in (None, *range(9))}
+    assert len(states) == 90
 
 
 def test_somebody_with_one_frame_cannot_be_drawn() -> None:
-    with pytest.raises(ValueError, match="two frames"):
-        draw_step(step_generator(0, 0, 0), [frames("a", 1)], 1, (1, 8), 1)
+    with pytest.raises(ValueError, match="1 frames"):
+        draw_views(step_generator(0, 0, 0), frames("a", 1), 1, 1)
 
 
 @given(count=st.integers(1, 40), wanted=st.integers(1, 10))

@@ -1,5 +1,7 @@
 """A small dataset whose pictures do show the bodies that its rows describe, drawn in half a second."""
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +16,12 @@ from lca_shared.cameras import Cameras, look_at, pinhole_intrinsics, project
 WIDTH, HEIGHT = 96, 128
 
 
-def write_people(root: Path, splits: dict[str, str], frames: int = 6) -> Path:
-    """A wild dataset of people drawn as coloured dots at the body's vertices, by id and split."""
+def write_people(root: Path, splits: dict[str, str], frames: int = 6, cameras: int = 1) -> Path:
+    """A dataset of people drawn as coloured dots at the body's vertices, by id and split; a studio if there are several
+    cameras, on an arc around the front."""
     body = get_body_model("anny")
     info = DatasetInfo(
-        kind="wild",
+        kind="wild" if cameras == 1 else "studio",
         body_model=body.name,
         driven_joints=body.driven_joints,
         shape_names=body.shape_names,
@@ -28,9 +31,7 @@ def write_people(root: Path, splits: dict[str, str], frames: int = 6) -> Path:
     )
     writer = DatasetWriter(root, info, image_format="png")
     arms = [body.driven_joints.index(name) for name in ("upperarm01.L", "upperarm01.R")]
-    camera = Cameras(
-        look_at(torch.tensor([0.0, -3.2, 0.3]), torch.zeros(3)), pinhole_intrinsics(150.0, WIDTH, HEIGHT), WIDTH, HEIGHT
-    )
+    views = [view(0.5 * (index - (cameras - 1) / 2)) for index in range(cameras)]
     for number, (subject, split) in enumerate(splits.items()):
         generator = torch.Generator().manual_seed(number)
         shape = 0.5 * torch.randn(len(body.shape_names), generator=generator)
@@ -44,12 +45,20 @@ def write_people(root: Path, splits: dict[str, str], frames: int = 6) -> Path:
             turned = torch.tensor([[0.0, 0.0, 0.3 * frame - 0.8]])
             pose = BodyPose(joints, turned, rest.root_translation, rest.gaze)
             vertices = body.skinned(shaped, pose)[0]
-            image, mask = draw_dots(camera, vertices, palette[vertex_parts(body.template_vertices)])
             head = vertices[body.regions["head"]]
-            records.append((record(camera, pose, mask, head, frame, len(body.expression_names)), image, mask))
+            for name, camera in enumerate(views):
+                image, mask = draw_dots(camera, vertices, palette[vertex_parts(body.template_vertices)])
+                row = record(camera, pose, mask, head, frame, len(body.expression_names))
+                records.append((replace(row, camera=str(name)), image, mask))
         person = SubjectInfo(subject, tuple(float(x) for x in shape), split, "tests", "CC0-1.0", {})
         writer.write_subject(person, records)
     return root
+
+
+def view(angle: float) -> Cameras:
+    """A camera 3.2 m away, ``angle`` radians from the front."""
+    place = torch.tensor([3.2 * math.sin(angle), -3.2 * math.cos(angle), 0.3])
+    return Cameras(look_at(place, torch.zeros(3)), pinhole_intrinsics(150.0, WIDTH, HEIGHT), WIDTH, HEIGHT)
 
 
 def vertex_parts(vertices: torch.Tensor) -> torch.Tensor:

@@ -2,15 +2,18 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 
 from lca_dataparsers.dataset.crop import square_box
 from lca_dataparsers.dataset.frames import Frame
-from lca_dataparsers.dataset.reader import AvatarDataset
+from lca_dataparsers.dataset.reader import Subject
+from lca_dataparsers.dataset.schema import DatasetInfo
+from lca_dataparsers.shards.reader import Block
 from lca_method.batch import DrivingSignal, FaceViews, ReferenceFit, ReferenceViews, SubjectBatch, TargetViews, stacked
 from lca_shared.cameras import Cameras
 from lca_shared.memory import return_large_blocks
@@ -79,15 +82,33 @@ class CropCache:
         return len(self._crops)
 
 
-class CropReader:
-    """Makes the containers of :mod:`lca_method.batch` from rows of a dataset."""
+@runtime_checkable
+class PeopleDataset(Protocol):
+    """A dataset folder (``AvatarDataset``), shards (``ShardedDataset``), or several of them together."""
 
-    def __init__(self, dataset: AvatarDataset, sizes: CropSizes, cache_bytes: int) -> None:
+    @property
+    def info(self) -> DatasetInfo:
+        """What the numbers mean."""
+        ...
+
+    @property
+    def subjects(self) -> Mapping[str, Subject]:
+        """People by id."""
+        ...
+
+
+class CropReader:
+    """Makes the containers of :mod:`lca_method.batch` from rows of a dataset.
+
+    People are named by their id in the dataset, or given opened (a block of a shard, whose rows count from 0).
+    """
+
+    def __init__(self, dataset: PeopleDataset, sizes: CropSizes, cache_bytes: int) -> None:
         return_large_blocks()  # whole pictures are decoded and dropped, small crops stay
         self.dataset, self.sizes = dataset, sizes
         self.cache = CropCache(cache_bytes)
 
-    def references(self, subject: str, rows: Sequence[int]) -> ReferenceViews:
+    def references(self, subject: str | Subject, rows: Sequence[int]) -> ReferenceViews:
         """Reference views of some rows, ``[views, ...]``.
 
         Raises:
@@ -95,56 +116,65 @@ class CropReader:
         """
         body = [self._crop(subject, row, "body", self.sizes.reference) for row in rows]
         face = [self._crop(subject, row, "face", self.sizes.face) for row in rows]
-        poses = self.dataset.subjects[subject].frames.poses(list(rows))
+        poses = self._opened(subject).frames.poses(list(rows))
         cameras, face_cameras = (stacked([crop.camera for crop in crops]) for crops in (body, face))
         fit = ReferenceFit(poses, cameras, face_cameras)
         return ReferenceViews(_images(body), _masks(body), _images(face), _masks(face), fit)
 
-    def targets(self, subject: str, rows: Sequence[int]) -> TargetViews:
+    def targets(self, subject: str | Subject, rows: Sequence[int]) -> TargetViews:
         """Target views of some rows, ``[targets, ...]``.
 
         Raises:
             UserError: a picture is missing or broken.
         """
         crops = [self._crop(subject, row, "body", self.sizes.target) for row in rows]
-        weights = frame_weights(self.dataset, subject)[list(rows)]
+        weights = torch.from_numpy(self._opened(subject).frames.weights[list(rows)])
         valid = torch.stack([crop.valid for crop in crops]).float() / 255.0
         cameras = stacked([crop.camera for crop in crops])
         faces = self.faces(subject, rows) if self.sizes.target_faces else None
         return TargetViews(_images(crops), _masks(crops), cameras, self.driving(subject, rows), weights, valid, faces)
 
-    def faces(self, subject: str, rows: Sequence[int]) -> FaceViews:
+    def faces(self, subject: str | Subject, rows: Sequence[int]) -> FaceViews:
         """Heads of some rows, ``[targets, ...]``.
 
         Raises:
             UserError: a picture is missing or broken.
         """
         crops = [self._crop(subject, row, "face", self.sizes.face) for row in rows]
-        frames = self.dataset.subjects[subject].frames
+        frames = self._opened(subject).frames
         boxes, confidence = frames["face_box"][list(rows)], frames["confidence_face"][list(rows)]
         seen = torch.from_numpy(np.isfinite(boxes).all(-1) & (confidence > 0)).float()
         return FaceViews(_images(crops), _masks(crops), stacked([crop.camera for crop in crops]), seen)
 
-    def driving(self, subject: str, rows: Sequence[int]) -> DrivingSignal:
+    def driving(self, subject: str | Subject, rows: Sequence[int]) -> DrivingSignal:
         """The driving signal of some rows, ``[targets, ...]``."""
-        frames = self.dataset.subjects[subject].frames
+        frames = self._opened(subject).frames
         confidence = torch.from_numpy(frames["joint_confidence"][list(rows)]).float()
         return DrivingSignal(frames.poses(list(rows)), frames.expressions(list(rows)), confidence)
 
-    def batch(self, subject: str, references: Sequence[int], targets: Sequence[int]) -> SubjectBatch:
-        """A subject's part of a step; no batch axes."""
+    def batch(
+        self, subject: str | Subject, references: Sequence[int], targets: Sequence[int], name: str | None = None
+    ) -> SubjectBatch:
+        """A subject's part of a step; no batch axes. ``name`` goes to ``ids`` in place of the subject's own id."""
+        person = self._opened(subject)
         return SubjectBatch(
             self.references(subject, references),
             self.targets(subject, targets),
-            self.dataset.subjects[subject].shape,
-            (subject,),
+            person.shape,
+            (name or (subject if isinstance(subject, str) else subject.id),),
         )
 
-    def _crop(self, subject: str, row: int, region: str, size: int) -> Crop:
-        return self.cache.get((subject, row, region, size), lambda: self._make(subject, row, region, size))
+    def _opened(self, subject: str | Subject) -> Subject:
+        return self.dataset.subjects[subject] if isinstance(subject, str) else subject
 
-    def _make(self, subject: str, row: int, region: str, size: int) -> Crop:
-        frame = self.dataset.subjects[subject].load(row)
+    def _crop(self, subject: str | Subject, row: int, region: str, size: int) -> Crop:
+        if isinstance(subject, Block) and subject.held:  # of a stream: it will not be seen again for long
+            return self._make(subject, row, region, size)
+        key = subject.origin if isinstance(subject, Block) else subject
+        return self.cache.get((key, row, region, size), lambda: self._make(self._opened(subject), row, region, size))
+
+    def _make(self, subject: Subject, row: int, region: str, size: int) -> Crop:
+        frame = subject.load(row)
         if region == "face" and not frame.face_seen:
             nothing = torch.zeros(1, size, size, dtype=torch.uint8)
             return Crop(nothing.expand(3, -1, -1), nothing, nothing, frame.camera.resized(size, size))
@@ -163,12 +193,12 @@ def crop_of(frame: Frame, box: Float[Tensor, "4"], size: int) -> Crop:
     return Crop(_bytes(cut.image), _bytes(cut.mask), inside[None].to(torch.uint8) * 255, cut.camera)
 
 
-def frame_weights(dataset: AvatarDataset, subject: str) -> Float[Tensor, "rows"]:
+def frame_weights(dataset: PeopleDataset, subject: str) -> Float[Tensor, "rows"]:
     """Weight of each row of a subject in the losses: how well the fitted body explains it, 0 if no body was seen."""
     return torch.from_numpy(dataset.subjects[subject].frames.weights)
 
 
-def frame_scores(dataset: AvatarDataset, subject: str) -> Float[Tensor, "rows"]:
+def frame_scores(dataset: PeopleDataset, subject: str) -> Float[Tensor, "rows"]:
     """How much each row shows of the person: used to choose reference frames for evaluation."""
     frames = dataset.subjects[subject].frames
     face = torch.from_numpy(frames["confidence_face"].astype("float32"))

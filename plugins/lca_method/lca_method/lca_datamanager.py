@@ -1,29 +1,32 @@
 """Draws subjects, reference views and target views for nerfstudio's trainer."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import torch
 import tyro
 from nerfstudio.cameras.cameras import Cameras as NerfstudioCameras
 from nerfstudio.configs.dataparser_configs import all_dataparsers
 from nerfstudio.data.datamanagers.base_datamanager import DataManager, DataManagerConfig
-from nerfstudio.data.dataparsers.base_dataparser import DataParserConfig
+from nerfstudio.data.dataparsers.base_dataparser import DataParserConfig, DataparserOutputs
 from nerfstudio.data.datasets.base_dataset import InputDataset
 from torch.nn import Parameter
 
+from lca_dataparsers.lca_studio import LCAStudioDataParserConfig
 from lca_dataparsers.lca_wild import LCAWildDataParserConfig
 from lca_method.batch import SubjectBatch, moved_to, stacked
 from lca_method.prefetch import StepPrefetcher
-from lca_method.sampling import Draw, SubjectFrames, draw_step, evaluation_draws, step_generator
+from lca_method.sampling import Draw, evaluation_draws
 from lca_shared.cameras import Cameras, to_nerfstudio
 from lca_shared.errors import UserError
 
 if TYPE_CHECKING:
     from lca_method.crops import CropReader
+    from lca_method.people import People
+    from lca_method.subject_sources import StepSampler
 
     AvatarDataParserUnion = DataParserConfig
 else:
@@ -43,6 +46,17 @@ class LCADataManagerConfig(DataManagerConfig):
     """Target class to instantiate."""
     dataparser: AvatarDataParserUnion = field(default_factory=LCAWildDataParserConfig)
     """The dataset's kind."""
+    datasets: tuple[Path, ...] = ()
+    """Several datasets to mix instead of --data: folders or shards, wild or studio."""
+    weights: tuple[float, ...] = ()
+    """How often each of them is drawn from, in proportion; empty = alike."""
+    balance: Literal["subjects", "frames"] = "subjects"
+    """Each person equally likely however many frames there are, or in proportion to the frames."""
+    reading: Literal["random", "stream"] = "random"
+    """Of shards: single pictures from their places (local disks), or whole blocks of pictures in the order in which
+    they lie (network and slow disks), used in random order within a window."""
+    stream_window: int = 16
+    """Blocks of pictures in a window of a stream: its shuffle buffer, for each person of a step."""
     image_size: int = 512
     """Side of the square whole-body reference crops, pixels."""
     face_size: int = 256
@@ -59,10 +73,14 @@ class LCADataManagerConfig(DataManagerConfig):
     """Fewest and most reference frames of a person; the number is drawn anew at each step."""
     targets_per_step: int = 4
     """Target frames of each person in one step."""
+    target_views_per_moment: int = 1
+    """Of a studio: so many targets in turn show one moment through different cameras."""
     eval_references: int = 8
     """Reference frames of a person in evaluation."""
     eval_targets_per_subject: int = -1
     """Target frames of a person in evaluation, spread evenly; -1 for all."""
+    eval_subjects: int = 256
+    """People in evaluation at most, evenly chosen from each dataset; -1 for all."""
     cache_megabytes: int = 2048
     """Memory for decoded crops."""
     prefetch_steps: int = 2
@@ -70,7 +88,7 @@ class LCADataManagerConfig(DataManagerConfig):
     prefetch_workers: int = 1
     """Background threads that decode and crop."""
     seed: int = 0
-    """Of the draws; a step's draw depends on this, the device's rank and the step alone."""
+    """Of the draws; a step's draw depends on this, the step and the number of people in it (on all devices) alone."""
 
 
 class LCADataManager(DataManager):
@@ -98,71 +116,96 @@ class LCADataManager(DataManager):
         self.world_size, self.local_rank = world_size, local_rank
         if config.data is not None:
             config.dataparser.data = Path(config.data)
+        if config.datasets:
+            config.dataparser.data = config.datasets[0]
         config.data = config.dataparser.data
-        self.dataparser = config.dataparser.setup()
-        self.train_dataparser_outputs = self.dataparser.get_dataparser_outputs(split="train")
-        split = "val" if test_mode == "val" else "test"
-        self.eval_dataparser_outputs = self.dataparser.get_dataparser_outputs(split=split)
-        self.train_dataset = InputDataset(self.train_dataparser_outputs)
-        self.eval_dataset = InputDataset(self.eval_dataparser_outputs)
-        self.reader = self._make_reader(self.train_dataparser_outputs.metadata["dataset_root"])
-        self.train_subjects = self._train_subjects()
-        self.eval_subjects = self._eval_subjects()
+        parts = self._parts("val" if test_mode == "val" else "test")
+        self.train_subjects = [frames for part in parts.values() for frames in part.train]
+        self.eval_subjects = [frames for part in parts.values() for frames in part.evaluated]
         self.eval_draws = evaluation_draws(self.eval_subjects, config.eval_references, config.eval_targets_per_subject)
+        self.reader = self._make_reader(parts)
+        self.sampler = self._make_sampler(parts)
+        self.train_dataset = self._pictures(self.train_dataparser_outputs)
+        self.eval_dataset = self._pictures(self.eval_dataparser_outputs)
         super().__init__()
         self.includes_time = True  # the viewer's time is the place in the chosen subject's recording
         self._prefetcher = StepPrefetcher(self.draw_batch, config.prefetch_steps, config.prefetch_workers)
 
-    def _make_reader(self, root: str) -> "CropReader":
-        from lca_dataparsers.dataset.reader import AvatarDataset  # reads Parquet: not needed by `ns-train --help`
+    def _parts(self, split: str) -> "dict[str, People]":
+        """The datasets by their prefix; nerfstudio's own outputs are those of the first."""
+        from lca_method.people import SourceOptions, people_of, prefixes  # reads Parquet: not needed by --help
+
+        config = self.config
+        roots = config.datasets or (config.dataparser.data,)
+        window = config.stream_window if config.reading == "stream" else 0
+        options = SourceOptions(config.balance, window, config.eval_subjects, config.seed)
+        parts = {}
+        for number, (root, prefix) in enumerate(zip(roots, prefixes(roots))):
+            parser = (config.dataparser if number == 0 and len(roots) == 1 else self._parser_of(root)).setup()
+            train, held_out = (parser.get_dataparser_outputs(split=name) for name in ("train", split))
+            if number == 0:
+                self.dataparser, self.train_dataparser_outputs, self.eval_dataparser_outputs = parser, train, held_out
+            rows = train.metadata["rows"], held_out.metadata["rows"]
+            parts[prefix] = people_of(Path(root), *rows, split, options, prefix)
+        return parts
+
+    def _parser_of(self, root: Path) -> DataParserConfig:
+        """The dataparser of a dataset of a mixture: the given one where the kind is its own, else the kind's."""
+        from lca_dataparsers.dataset.reader import read_dataset_info
+        from lca_dataparsers.shards.format import is_shards, read_info
+
+        info = read_info(root).dataset if is_shards(root) else read_dataset_info(root)
+        kinds = {"wild": LCAWildDataParserConfig, "studio": LCAStudioDataParserConfig}
+        given = self.config.dataparser
+        return replace(given, data=root) if isinstance(given, kinds[info.kind]) else kinds[info.kind](data=root)
+
+    def _make_reader(self, parts: "dict[str, People]") -> "CropReader":
         from lca_method.crops import CropReader, CropSizes
+        from lca_method.people import together
 
         config = self.config
         sizes = CropSizes(
             config.image_size, config.face_size, config.target_size, config.crop_margin, config.target_faces
         )
-        return CropReader(AvatarDataset.open(Path(root)), sizes, config.cache_megabytes * 1024 * 1024)
+        dataset = together(parts, config.datasets)
+        return CropReader(dataset, sizes, config.cache_megabytes * 1024 * 1024)
 
-    def _train_subjects(self) -> list[SubjectFrames]:
-        """People to draw from: their usable frames.
+    def _make_sampler(self, parts: "dict[str, People]") -> "StepSampler":
+        from lca_method.sampling_order import Mixture
+        from lca_method.subject_sources import StepSampler
 
-        Raises:
-            UserError: nobody has two usable frames.
-        """
-        rows = self._usable_rows(self.train_dataparser_outputs.metadata["rows"])
-        subjects = [self._frames(subject, own, own) for subject, own in rows.items() if len(own) > 1]
-        if not subjects:
-            raise UserError(
-                f"{self.config.data} has nobody with two usable frames in its training split. "
-                "See `lca-data inspect` for what is wrong with the frames."
-            )
-        return subjects
-
-    def _eval_subjects(self) -> list[SubjectFrames]:
-        """People to evaluate. Somebody who is trained on is looked at in training frames, others in their own."""
-        train = self._usable_rows(self.train_dataparser_outputs.metadata["rows"])
-        rows = self._usable_rows(self.eval_dataparser_outputs.metadata["rows"])
-        return [self._frames(subject, train.get(subject, own), own) for subject, own in rows.items()]
-
-    def _usable_rows(self, rows: Sequence[tuple[str, int]]) -> dict[str, list[int]]:
-        from lca_method.crops import frame_weights
-
-        usable: dict[str, list[int]] = defaultdict(list)
-        weights: dict[str, torch.Tensor] = {}
-        for subject, row in rows:
-            if subject not in weights:
-                weights[subject] = frame_weights(self.reader.dataset, subject)
-            if float(weights[subject][row]) > 0:
-                usable[subject].append(int(row))
-        return dict(usable)
-
-    def _frames(self, subject: str, references: Sequence[int], targets: Sequence[int]) -> SubjectFrames:
-        from lca_method.crops import frame_scores
-
-        scores = frame_scores(self.reader.dataset, subject)
-        return SubjectFrames(
-            subject, tuple(references), tuple(float(scores[row]) for row in references), tuple(targets)
+        config = self.config
+        weights = config.weights or (1.0,) * len(parts)
+        if len(weights) != len(parts):
+            raise UserError(f"--pipeline.datamanager.weights has {len(weights)} numbers for {len(parts)} datasets.")
+        try:
+            mixture = Mixture.of_weights(weights, config.seed)
+        except ValueError as error:
+            raise UserError(f"--pipeline.datamanager.weights: {error}.") from error
+        return StepSampler(
+            tuple(part.source for part in parts.values()),
+            mixture,
+            config.subjects_per_step * self.world_size,
+            config.references,
+            config.targets_per_step,
+            config.target_views_per_moment,
+            config.seed,
         )
+
+    def _pictures(self, outputs: DataparserOutputs) -> InputDataset:
+        from lca_dataparsers.shards.format import is_shards
+
+        if not is_shards(Path(outputs.metadata["dataset_root"])):
+            return InputDataset(outputs)
+        from lca_dataparsers.shards.reader import ShardedDataset
+
+        return ShardPictures(outputs, ShardedDataset.open(Path(outputs.metadata["dataset_root"])))
+
+    @property
+    def rank(self) -> int:
+        """Number of this process among all, on all machines."""
+        initialized = torch.distributed.is_available() and torch.distributed.is_initialized()
+        return torch.distributed.get_rank() if initialized else self.local_rank
 
     def setup_train(self) -> None:
         """Nothing: batches are drawn step by step."""
@@ -171,13 +214,16 @@ class LCADataManager(DataManager):
         """Nothing: what is evaluated is fixed when the data manager is made."""
 
     def draw_batch(self, step: int) -> SubjectBatch:
-        """The training batch of ``step``, on the CPU, with one leading axis (subjects)."""
-        config = self.config
-        generator = step_generator(config.seed, self.local_rank, step)
-        draws = draw_step(
-            generator, self.train_subjects, config.subjects_per_step, config.references, config.targets_per_step
+        """This device's part of the training batch of ``step``, on the CPU, with one leading axis (subjects).
+
+        A step is drawn as a whole and then shared out, so that two devices see together what one would have seen with
+        twice the people a step.
+        """
+        own = self.config.subjects_per_step
+        drawn = self.sampler.draw(step, range(self.rank * own, (self.rank + 1) * own))
+        return stacked(
+            [self.reader.batch(person, draw.references, draw.targets, draw.subject) for person, draw in drawn]
         )
-        return stacked([self.reader.batch(draw.subject, draw.references, draw.targets) for draw in draws])
 
     def next_train(self, step: int) -> tuple[NerfstudioCameras, dict[str, Any]]:
         """The training batch of ``step``."""
@@ -186,6 +232,7 @@ class LCADataManager(DataManager):
 
     def next_eval(self, step: int) -> tuple[NerfstudioCameras, dict[str, Any]]:
         """Some targets of one evaluated person, for the losses; people take turns."""
+        self._check_eval()
         draw = self.eval_draws[self.eval_count % len(self.eval_draws)]
         self.eval_count += 1
         targets = draw.targets[: self.config.targets_per_step]
@@ -193,10 +240,18 @@ class LCADataManager(DataManager):
 
     def next_eval_image(self, step: int) -> tuple[NerfstudioCameras, dict[str, Any]]:
         """One target to evaluate; targets take turns."""
+        self._check_eval()
         targets = [(draw, row) for draw in self.eval_draws for row in draw.targets]
         draw, row = targets[self.eval_count % len(targets)]
         self.eval_count += 1
         return self._single(draw, row)
+
+    def _check_eval(self) -> None:
+        if not self.eval_draws:
+            raise UserError(
+                f"{self.get_datapath()} has no frames to evaluate. Hold somebody out (`split` in subject.json), or "
+                "train without evaluation: --steps-per-eval-batch 0 --steps-per-eval-image 0."
+            )
 
     @property
     def fixed_indices_eval_dataloader(self) -> "EvaluationViews":
@@ -228,12 +283,30 @@ class LCADataManager(DataManager):
         return self.config.targets_per_step * self.config.target_size**2
 
     def get_datapath(self) -> Path:
-        """The dataset's folder."""
+        """The folder of the dataset, or of the first of several."""
         return Path(self.train_dataparser_outputs.metadata["dataset_root"])
 
     def get_param_groups(self) -> dict[str, list[Parameter]]:
         """None: nothing here is learned."""
         return {}
+
+
+class ShardPictures(InputDataset):
+    """Some pictures out of shards, for nerfstudio's viewer."""
+
+    def __init__(self, outputs: DataparserOutputs, dataset: Any) -> None:
+        from lca_dataparsers.lca_wild_outputs import SHOWN_PEOPLE
+
+        super().__init__(outputs)
+        self._dataset = dataset
+        if outputs.metadata["group"]:
+            dataset.people(outputs.metadata["group"], SHOWN_PEOPLE)
+
+    def get_numpy_image(self, image_idx: int) -> np.ndarray:
+        """A picture, uint8 [height, width, 3]."""
+        subject, row = self.metadata["rows"][image_idx]
+        image = self._dataset.subjects[subject].load(row).image
+        return (image.movedim(0, -1).numpy() * 255 + 0.5).astype(np.uint8)
 
 
 class EvaluationViews:

@@ -17,6 +17,16 @@ class SubjectFrames:
     """How well the person (body and face) was seen in each of ``references``."""
     targets: tuple[int, ...]
     """Rows to explain in evaluation; training explains whatever ``references`` it did not look at."""
+    moments: tuple[int, ...] = ()
+    """Moment of each of ``references``: several cameras of a studio share one. Empty = each has its own."""
+
+    @property
+    def choices(self) -> int:
+        """Most references that leave another moment (or, of one moment, another picture) to explain."""
+        if not self.moments:
+            return len(self.references) - 1
+        views = np.unique(self.moments, return_counts=True)[1]
+        return len(self.references) - (int(views.max()) if len(views) > 1 else 1)
 
 
 @dataclass(frozen=True)
@@ -28,43 +38,57 @@ class Draw:
     targets: tuple[int, ...]
 
 
-def step_generator(seed: int, rank: int, step: int) -> np.random.Generator:
-    """The generator of one step: a resumed training draws what an uninterrupted one would have drawn."""
-    return np.random.default_rng([seed, rank, step])
+def step_generator(seed: int, step: int, slot: int | None = None) -> np.random.Generator:
+    """The generator of a step, or of one person's slot in it: a resumed training draws what an uninterrupted one
+    would have drawn."""
+    return np.random.default_rng([seed, step + 1] if slot is None else [seed, step + 1, slot + 1])
 
 
-def draw_step(
-    generator: np.random.Generator,
-    subjects: Sequence[SubjectFrames],
-    subjects_per_step: int,
-    references: tuple[int, int],
-    targets: int,
-) -> list[Draw]:
-    """Draw a training step's frames.
+def draw_views(
+    generator: np.random.Generator, frames: SubjectFrames, references: int, targets: int, views_per_moment: int = 1
+) -> Draw:
+    """Draw a person's reference and target rows for a step, both from ``SubjectFrames.references``.
 
-    All subjects of a step get the same number of references (between the two bounds of ``references``, as far as
-    their frames go) and of targets, so that they stack. Both come from ``SubjectFrames.references``; where too few
-    frames are left over, targets repeat.
+    Targets show other moments than references do; pictures of one moment alone are told apart by camera. Where too few
+    are left over, targets repeat.
+
+    Args:
+        generator: of the person's slot in the step.
+        frames: what may be drawn.
+        references: how many to look at, ``SubjectFrames.choices`` at most.
+        targets: how many to explain.
+        views_per_moment: targets that show one moment through different cameras, as far as there are so many.
 
     Raises:
-        ValueError: there is no subject, or one with fewer than two frames.
+        ValueError: there are too few frames.
     """
-    if not subjects:
-        raise ValueError("no subject to draw from")
-    if min(len(subject.references) for subject in subjects) < 2:
-        raise ValueError("a subject needs at least two frames: one to look at and another to explain")
-    replace = subjects_per_step > len(subjects)
-    chosen = [subjects[i] for i in generator.choice(len(subjects), subjects_per_step, replace=replace)]
-    fewest = min(len(subject.references) for subject in chosen)
-    count = min(int(generator.integers(references[0], references[1] + 1)), fewest - 1)
-    draws = []
-    for subject in chosen:
-        rows = [int(row) for row in generator.permutation(subject.references)]
-        seen, left = rows[:count], rows[count:]
-        if len(left) < targets:
-            left = [int(row) for row in generator.choice(left, targets)]
-        draws.append(Draw(subject.subject, tuple(seen), tuple(left[:targets])))
-    return draws
+    if not 0 < references <= frames.choices:
+        raise ValueError(f"{references} references of {frames.subject}, which has {len(frames.references)} frames")
+    rows = np.asarray(frames.references)
+    moments = np.asarray(frames.moments) if frames.moments else np.arange(len(rows))
+    kept = moments == moments[generator.integers(len(rows))]  # a moment that no reference shows
+    if kept.all():
+        kept = np.arange(len(rows)) == generator.integers(len(rows))
+        seen = generator.permutation(np.flatnonzero(~kept))[:references]
+        left = np.setdiff1d(np.arange(len(rows)), seen)
+    else:
+        seen = generator.permutation(np.flatnonzero(~kept))[:references]
+        left = np.flatnonzero(~np.isin(moments, moments[seen]))
+    left = generator.permutation(left)
+    if views_per_moment > 1:
+        left = _grouped(left, moments[left], views_per_moment)
+    left = np.resize(left, targets)
+    return Draw(frames.subject, tuple(int(row) for row in rows[seen]), tuple(int(row) for row in rows[left]))
+
+
+def _grouped(rows: np.ndarray, moments: np.ndarray, size: int) -> np.ndarray:
+    """The rows in an order in which up to ``size`` of one moment follow each other."""
+    groups: dict[tuple[int, int], list[int]] = {}
+    met: dict[int, int] = {}
+    for row, moment in zip(rows.tolist(), moments.tolist()):
+        met[moment] = met.get(moment, -1) + 1
+        groups.setdefault((moment, met[moment] // size), []).append(row)
+    return np.array([row for group in groups.values() for row in group])
 
 
 def spread_references(rows: Sequence[int], scores: Sequence[float], count: int) -> tuple[int, ...]:

@@ -85,7 +85,7 @@ class RecordFile:
         except (OSError, ValueError, AttributeError) as error:
             raise UserError(f"{self.path} is not a readable index ({error}). Make the shards again.") from error
         same = dtype.names == fields.names and all(
-            dtype[field] == fields[field] or dtype[field].kind == fields[field].kind == "S" for field in fields.names or ()
+            dtype[name] == fields[name] or dtype[name].kind == fields[name].kind == "S" for name in fields.names or ()
         )
         if len(shape) != 1 or not same or dtype.hasobject:
             raise SchemaError(f"{self.path} has other fields than this release reads. Make the shards again.")

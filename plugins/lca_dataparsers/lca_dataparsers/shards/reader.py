@@ -48,6 +48,11 @@ class Block(Subject):
             raise SchemaError(f"The block in {self.origin} lacks a column ({error}). Make the shards again.") from error
         self.__dict__["frames"] = frame_table(table, f"the table in {self.origin}", dataset_info)
 
+    @property
+    def held(self) -> bool:
+        """Whether all pictures are in memory."""
+        return self._held is not None
+
     def read_ahead(self) -> "Block":
         """Read all pictures (encoded) in one go, and hold them; self."""
         self._held = self._files.read(self._shard, self._pictures, self._size)
@@ -144,6 +149,13 @@ class ShardedDataset:
     @cached_property
     def _groups(self) -> dict[str, GroupIndex]:
         return {}
+
+    def held_out_group(self, split: str) -> str | None:
+        """The group that is evaluated as ``val`` or ``test``; one stands in for the other where it has nobody."""
+        for name in (split, "val", "test"):
+            if name in self.shards.groups and self.shards.groups[name].subjects:
+                return name
+        return None
 
     def block(self, group: str, number: int) -> Block:
         """A block by its number in a group.
