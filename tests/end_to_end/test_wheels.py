@@ -19,10 +19,18 @@ DISTRIBUTIONS = {
 }
 ENTRY_POINTS = {
     "lca-shared": set(),
-    "lca-dataparsers": {("console_scripts", "lca-data"), ("nerfstudio.dataparser_configs", "lca-wild")},
+    "lca-dataparsers": {
+        ("console_scripts", "lca-data"),
+        ("nerfstudio.dataparser_configs", "lca-wild"),
+        ("nerfstudio.dataparser_configs", "lca-studio"),
+    },
     "lca-method": {
+        ("console_scripts", "lca"),
+        ("console_scripts", "lca-train"),
         ("nerfstudio.method_configs", "lca-pretrain"),
         ("nerfstudio.method_configs", "lca-pretrain-tiny"),
+        ("nerfstudio.method_configs", "lca-posttrain"),
+        ("nerfstudio.method_configs", "lca-posttrain-tiny"),
     },
     "genlca-method": set(),
 }

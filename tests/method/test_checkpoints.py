@@ -74,3 +74,12 @@ def test_differing_fields_are_named() -> None:
     lines = differing_fields(plain(tiny_config()), plain(LCAConfig()))
     assert any(line.startswith("transformer.layers: 8 in the checkpoint, 2 now") for line in lines)
     assert differing_fields(plain(tiny_config()), plain(tiny_config())) == []
+
+
+def test_a_field_newer_than_the_checkpoint_may_have_its_default() -> None:
+    defaults, ours = plain(LCAConfig()), plain(tiny_config())
+    older = {key: value for key, value in ours.items() if key != "branches"}
+    assert differing_fields(ours, older, defaults) == []
+    assert differing_fields(ours, older) == ["branches: absent in the checkpoint, dual now"]
+    changed = {**ours, "branches": "single"}
+    assert differing_fields(changed, older, defaults) == ["branches: absent in the checkpoint, single now"]

@@ -146,12 +146,19 @@ def from_text_tensor(text: UInt8[Tensor, "bytes"]) -> Any:
     return json.loads(bytes(text.cpu().tolist()).decode())
 
 
-def differing_fields(ours: Any, theirs: Any, name: str = "") -> list[str]:
-    """Lines ``field: theirs (checkpoint), ours (now)`` for every field in which two plain configurations differ."""
+def differing_fields(ours: Any, theirs: Any, defaults: Any = None, name: str = "") -> list[str]:
+    """Lines ``field: theirs (checkpoint), ours (now)`` for every field in which two plain configurations differ.
+
+    A field that the checkpoint is too old to know counts as equal where ours has the default, which keeps the old
+    behaviour.
+    """
     if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
         lines = []
         for key in sorted(ours.keys() | theirs.keys()):
             inner = f"{name}.{key}" if name else str(key)
-            lines += differing_fields(ours.get(key, "absent"), theirs.get(key, "absent"), inner)
+            usual = defaults.get(key) if isinstance(defaults, Mapping) else None
+            if key not in theirs and usual is not None and ours[key] == usual:
+                continue
+            lines += differing_fields(ours.get(key, "absent"), theirs.get(key, "absent"), usual, inner)
         return lines
     return [] if ours == theirs else [f"{name}: {theirs} in the checkpoint, {ours} now"]

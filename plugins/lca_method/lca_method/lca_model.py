@@ -146,13 +146,15 @@ class LCAModel(Model):
         """
         if "made_with" not in state_dict:
             raise UserError("The checkpoint holds no LCA model. Name one that `ns-train lca-...` wrote.")
-        differing = differing_fields(self._made_with(), from_text_tensor(state_dict["made_with"]))
+        defaults = {"network": plain(LCAConfig())}
+        differing = differing_fields(self._made_with(), from_text_tensor(state_dict["made_with"]), defaults)
         if differing:
             raise UserError(
                 "The checkpoint was made with another configuration:\n  "
                 + "\n  ".join(differing)
                 + "\nUse the method and flags it was trained with (its config.yml has them), or train anew."
             )
+        state_dict = {**state_dict, "made_with": self.made_with}  # an older one may lack fields that have a default
         return super().load_state_dict(state_dict, strict=strict, assign=assign)
 
     def update_to_step(self, step: int) -> None:

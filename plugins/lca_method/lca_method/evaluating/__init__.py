@@ -1,0 +1,1 @@
+"""``lca eval``: the paper's table of a trained model, with confidence intervals over people."""
