@@ -128,6 +128,14 @@ def test_unseen_limbs_are_flagged_and_stay_at_rest() -> None:
     assert measure_fit(fit)["face_median"] < 1.0
 
 
+def test_many_photos_are_fitted_window_by_window(truth: tuple) -> None:
+    """As good as all at once, in memory that one window bounds."""
+    seen = truth[3]
+    config = replace(CONFIG, independent_frames=True, window=4)
+    figures = measure_fit(fit_clip(seen, config))
+    assert figures["body_median"] < 0.5 and figures["iou_median"] > 0.88
+
+
 def test_nobody_in_the_whole_clip() -> None:
     fit = fit_clip(empty_observations(np.arange(3.0), (64, 48)))
     assert fit.reasons == ("no person",) * 3 and not fit.usable.any()

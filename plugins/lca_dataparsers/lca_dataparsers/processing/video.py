@@ -91,7 +91,10 @@ def _opened(path: Path):
     try:
         container = av.open(str(path))
     except (av.FFmpegError, OSError) as error:
-        raise UserError(f"{path} is not a video or photo that can be read ({_reason(error)}).") from error
+        raise UserError(
+            f"{path} is not a video or photo that can be read ({_reason(error)}). "
+            "A video that was cut off may have lost its index: copy it again."
+        ) from error
     if not container.streams.video or container.format.name in _TEXT_FORMATS:
         container.close()
         raise UserError(f"{path} is not a video: there are no pictures in it.")
