@@ -7,6 +7,7 @@ import pytest
 import torch
 from small_runs import parameters, small_run, trained
 
+from lca_method.augmentation import AugmentationConfig
 from lca_method.checkpoints import find_checkpoint, load_checkpoint, model_state, trained_steps
 from lca_method.ema import WeightAverageConfig
 from lca_method.lca_trainer import LCATrainer
@@ -132,3 +133,18 @@ def test_a_folder_that_cannot_be_written_is_one_message(people: Path, tmp_path: 
     (tmp_path / "file").write_text("")
     with pytest.raises(SystemExit, match="output-dir"):
         small_run(people, tmp_path / "file", steps=1).save_config()
+
+
+def test_augmented_training_resumes_and_refuses_a_feature_cache(people: Path, tmp_path: Path) -> None:
+    change = AugmentationConfig(0.5, (0.8, 1.2), 0.1, 0.2, 0.2, 0.2)
+    runs = []
+    for name, steps in (("whole", 3), ("half", 2)):
+        config = small_run(people, tmp_path, steps=steps, run=name)
+        config.pipeline.augmentation = change
+        runs.append(trained(config))
+    rest = small_run(people, tmp_path, steps=3, run="rest")
+    rest.pipeline.augmentation, rest.load_dir = change, runs[1].checkpoint_dir
+    assert torch.equal(parameters(trained(rest)), parameters(runs[0]))
+    rest.pipeline.model.feature_cache = tmp_path / "features"
+    with pytest.raises(UserError, match="feature-cache"):
+        rest.setup(local_rank=0, world_size=1).setup()

@@ -6,6 +6,7 @@ from typing import cast
 from nerfstudio.configs.base_config import MachineConfig, ViewerConfig
 from nerfstudio.plugins.types import MethodSpecification
 
+from lca_method.augmentation import AugmentationConfig
 from lca_method.ema import WeightAverageConfig
 from lca_method.lca_datamanager import LCADataManagerConfig
 from lca_method.lca_model import LCAModelConfig
@@ -50,6 +51,7 @@ lca_pretrain = MethodSpecification(
                 ),
             ),
             average=WeightAverageConfig(decay=0.9999),
+            augmentation=AugmentationConfig(0.5, (0.9, 1.1), shift=0.05, brightness=0.1, contrast=0.1, saturation=0.1),
         ),
         optimizers=_optimizers(lr=4e-4, weight_decay=0.05, warmup_steps=1000),
         max_num_iterations=PRETRAIN_STEPS,

@@ -17,12 +17,15 @@ from rich.progress import track
 from torch.nn.parallel import DistributedDataParallel
 from torchvision.utils import save_image
 
+from lca_method.augmentation import AugmentationConfig, augmented
+from lca_method.batch import SubjectBatch
 from lca_method.checkpoints import model_state, trained_steps
 from lca_method.ema import WeightAverage, WeightAverageConfig
 from lca_method.lca_datamanager import EvaluationViews, LCADataManager, LCADataManagerConfig
 from lca_method.lca_model import LCAModel, LCAModelConfig
 from lca_method.lca_trainer import user_errors_end_the_command
 from lca_method.lca_viewer import AvatarPanel
+from lca_method.mirroring import BodyMirror
 from lca_shared.body.model import BodyModel
 from lca_shared.errors import UserError
 from lca_shared.storage import atomic_path
@@ -41,6 +44,8 @@ class LCAPipelineConfig(VanillaPipelineConfig):
     """Networks and losses."""
     average: WeightAverageConfig = field(default_factory=WeightAverageConfig)
     """Moving average of the weights."""
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    """Random changes of training pictures; the defaults make none."""
 
 
 class LCAPipeline(VanillaPipeline):
@@ -72,6 +77,11 @@ class LCAPipeline(VanillaPipeline):
         self.config, self.test_mode = config, test_mode
         self.world_size, self.local_rank = world_size, local_rank
         with user_errors_end_the_command():
+            if config.augmentation.changes_references and config.model.feature_cache is not None:
+                raise UserError(
+                    "--pipeline.model.feature-cache keeps features of pictures as they are; --pipeline.augmentation "
+                    "changes them at every step. Leave one of the two out."
+                )
             self.datamanager = config.datamanager.setup(
                 device=device, test_mode=test_mode, world_size=world_size, local_rank=local_rank
             )
@@ -84,6 +94,7 @@ class LCAPipeline(VanillaPipeline):
                 grad_scaler=grad_scaler,
             )
             self._check_body()
+        self.mirror = BodyMirror.of(cast(BodyModel, self.lca.body))
         self.lca.to(device)
         self.average = WeightAverage(self.lca.network, config.average) if config.average.decay else None
         self.register_buffer("steps_before", torch.tensor(0))
@@ -122,6 +133,7 @@ class LCAPipeline(VanillaPipeline):
         rank = dist.get_rank() if self.world_size > 1 else 0
         torch.manual_seed(hash((self.datamanager.config.seed, rank, step)))
         _, batch = self.datamanager.next_train(step)
+        batch["subject_batch"] = self._augmented(batch["subject_batch"], rank, step)
         step += int(self.steps_before)
         self.lca.training_step = step
         outputs = self._model(batch["subject_batch"], step)
@@ -129,6 +141,10 @@ class LCAPipeline(VanillaPipeline):
         metrics = self.lca.get_metrics_dict(outputs, batch)
         metrics["loss"] = self._over_processes(torch.stack(list(losses.values())).sum())
         return outputs, losses, metrics
+
+    def _augmented(self, batch: SubjectBatch, rank: int, step: int) -> SubjectBatch:
+        config, data = self.config.augmentation, self.datamanager.config
+        return augmented(batch, config, self.mirror, data.seed, step, first_slot=rank * data.subjects_per_step)
 
     def _over_processes(self, loss: Float[Tensor, ""]) -> Float[Tensor, ""]:
         """Mean over the processes, each of which has as many people."""
