@@ -35,7 +35,8 @@ def scored(config: Path, data: Path, references: int, lpips: bool) -> dict[str, 
         return run
 
     _, pipeline, _, _ = eval_setup(config, update_config_callback=on_these_people)
-    model, manager = pipeline.model, pipeline.datamanager
+    model: Any = pipeline.model
+    manager: Any = pipeline.datamanager
 
     def batches() -> Iterator[tuple]:
         for draw in manager.eval_draws:
