@@ -6,10 +6,11 @@ from importlib import import_module
 
 import tyro
 
+from lca_method.analysis.command import AnalyzeConfig
 from lca_method.evaluating.command import EvalConfig
 from lca_shared.errors import UserError
 
-SUBCOMMANDS = {"eval": EvalConfig}
+SUBCOMMANDS = {"eval": EvalConfig, "analyze": AnalyzeConfig}
 """Configurations by name; the module of each has ``run(config)``."""
 
 
@@ -25,8 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         SUBCOMMANDS,
         args=arguments,
         prog="lca",
-        description="Codec avatars: what trained models are worth. --debug shows tracebacks.",
-        config=(tyro.conf.OmitArgPrefixes,),
+        description="Codec avatars: what trained models are worth, and what they look at. --debug shows tracebacks.",
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
     )
     try:
         import_module(type(config).__module__).run(config)

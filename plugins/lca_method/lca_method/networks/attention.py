@@ -90,6 +90,18 @@ def attend(
     return attended.reshape(*batch, *attended.shape[1:])
 
 
+def attention_weights(
+    queries: Float[Tensor, "*b heads targets head"],
+    keys: Float[Tensor, "*b heads sources head"],
+    valid: Bool[Tensor, "*b sources"] | None = None,
+) -> Float[Tensor, "*b heads targets sources"]:
+    """The weights that :func:`attend` gives to the sources; for looking into a model: fused kernels never make them."""
+    scores = queries.float() @ keys.float().mT / math.sqrt(queries.shape[-1])
+    if valid is not None:
+        scores = scores.masked_fill(~valid[..., None, None, :], -math.inf)
+    return scores.softmax(dim=-1)
+
+
 class FeedForward(nn.Sequential):
     """The MLP of a transformer layer: width -> ratio x width -> width, GELU."""
 

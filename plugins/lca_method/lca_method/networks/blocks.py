@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from lca_method.networks.attention import Attention, FeedForward, attend, joined
-from lca_shared.tensors import Bool, Float, Tensor
+from lca_method.networks.attention import Attention, FeedForward, Projected, attend, attention_weights, joined
+from lca_shared.tensors import Bool, Float, Int, Tensor
 
 
 class SelfAttentionBlock(nn.Module):
@@ -88,6 +88,30 @@ class JointAttentionBlock(nn.Module):
         valid: Bool[Tensor, "*b patches"] | None = None,
     ) -> tuple[Float[Tensor, "*b points width"], Float[Tensor, "*b patches width"]]:
         """Both streams after the block; image tokens that are not ``valid`` are seen by nobody."""
+        modulations, (queries, keys, values), valid = self._joined(geometric, images, condition, valid)
+        attended = attend(queries, keys, values, valid)
+        points = geometric.shape[-2]
+        return (
+            self.geometric.update(geometric, attended[..., :points, :], modulations[0]),
+            self.image.update(images, attended[..., points:, :], modulations[1]),
+        )
+
+    def weights(
+        self,
+        chosen: Int[Tensor, "chosen"],
+        geometric: Float[Tensor, "*b points width"],
+        images: Float[Tensor, "*b patches width"],
+        condition: Float[Tensor, "*b width"],
+        valid: Bool[Tensor, "*b patches"] | None = None,
+    ) -> Float[Tensor, "*b heads chosen points_and_patches"]:
+        """How much some geometric tokens attend to each token in :meth:`forward`: to geometric ones, then patches."""
+        _, (queries, keys, _), valid = self._joined(geometric, images, condition, valid)
+        return attention_weights(queries[..., chosen, :], keys, valid)
+
+    def _joined(
+        self, geometric: Tensor, images: Tensor, condition: Tensor, valid: Tensor | None
+    ) -> tuple[tuple[tuple[Tensor, ...], tuple[Tensor, ...]], Projected, Tensor | None]:
+        """Modulations of both streams; queries, keys and values of both in a row; which of these may be seen."""
         modulations = self.geometric.modulations(condition), self.image.modulations(condition)
         parts = [
             self.geometric.attention.project(self.geometric.attention_input(geometric, modulations[0])),
@@ -95,9 +119,4 @@ class JointAttentionBlock(nn.Module):
         ]
         if valid is not None:
             valid = torch.cat([valid.new_ones(geometric.shape[:-1]), valid], dim=-1)
-        attended = attend(*joined(parts), valid)
-        points = geometric.shape[-2]
-        return (
-            self.geometric.update(geometric, attended[..., :points, :], modulations[0]),
-            self.image.update(images, attended[..., points:, :], modulations[1]),
-        )
+        return modulations, joined(parts), valid
