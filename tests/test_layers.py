@@ -15,7 +15,15 @@ ROOTS = {
 ORDER = tuple(ROOTS)
 NERFSTUDIO_SIDE = {
     "lca_dataparsers": ("lca_wild", "lca_studio"),
-    "lca_method": ("lca_config", "lca_datamanager", "lca_model", "lca_pipeline", "lca_trainer", "lca_viewer"),
+    "lca_method": (
+        "lca_config",
+        "lca_datamanager",
+        "lca_model",
+        "lca_pipeline",
+        "lca_trained",
+        "lca_trainer",
+        "lca_viewer",
+    ),
     "genlca_method": ("genlca_config", "genlca_datamanager", "genlca_model", "genlca_pipeline", "genlca_viewer"),
 }
 SOURCES = [(package, path) for package, root in ROOTS.items() for path in sorted(root.rglob("*.py"))]

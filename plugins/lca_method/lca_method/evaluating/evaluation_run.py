@@ -30,7 +30,7 @@ def evaluate_and_write(config: EvalConfig) -> None:
     _check(config)
     with warnings.catch_warnings():  # nerfstudio's imports warn of torch's renamed functions
         warnings.simplefilter("ignore", FutureWarning)
-        from lca_method.evaluating.trained import Trained, fingerprint, load_trained
+        from lca_method.lca_trained import Trained, fingerprint, load_trained
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
     trained: Trained = load_trained(config.checkpoint, torch.device(device))

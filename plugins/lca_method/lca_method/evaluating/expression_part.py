@@ -11,7 +11,7 @@ def expression_of(trained: Any, data: Path, config: EvalConfig) -> dict[str, Any
     """The report on a test set; the probe of a learned code is fitted to the dataset's training people.
 
     Args:
-        trained: :class:`lca_method.evaluating.trained.Trained`.
+        trained: :class:`lca_method.lca_trained.Trained`.
         data: the test set.
         config: of the command.
     """
