@@ -11,7 +11,7 @@ LONGEST_STEP = 0.15
 """Seconds: frames farther apart know nothing of each other."""
 JOINT_SIGMA = 0.01
 """Metres a frame squared, relative to the root."""
-ROOT_SIGMA = (0.01, 0.005, 0.01)
+ROOT_SIGMA = (0.006, 0.003, 0.006)
 """Metres a frame squared, across, in depth, up: the picture says little about depth, which would tremble."""
 ROOT_CUTOFF = 20.0
 ROTATION_SIGMA = 0.32
