@@ -1,5 +1,8 @@
 """Training throughput: people a second, waiting for data, peak memory, and model FLOPs utilisation.
 
+FLOPs are those of matrix products and attention in a step, counted by torch; what checkpointing computes again is among
+them, rasterization is not.
+
     python -m benchmarks.training                                             # the tiny variant, on two CPU cores
     python -m benchmarks.training --method lca-pretrain --device cuda --peak-teraflops 989     # an H100 or H200
 
@@ -10,6 +13,7 @@ training waits for them is measured.
 import resource
 import sys
 import time
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,7 +60,7 @@ class Options:
     """The device's peak in the number format used; with it, utilisation is printed."""
 
 
-def random_batch(options: Options, manager: Any, network: LCA) -> SubjectBatch:
+def random_batch(options: Options, manager: Any) -> SubjectBatch:
     """People of the method's picture sizes."""
     body = get_body_model()
     people, views, targets = options.subjects, options.references, options.targets
@@ -107,8 +111,7 @@ def main(options: Options) -> None:
         from lca_shared.perceptual import load_lpips
 
         lpips = load_lpips(config.losses.lpips_backbone, config.model_dir).to(options.device)
-    draw = (lambda step: fixed) if options.data is None else _drawer(options, manager)
-    fixed = random_batch(options, manager, network) if options.data is None else None
+    draw = _drawer(options, manager)
     background = torch.ones(3, device=options.device)
 
     def step_on(batch: SubjectBatch, step: int) -> None:
@@ -122,7 +125,7 @@ def main(options: Options) -> None:
         face = rasterize(pair[1], heads.cameras, background=background) if config.losses.face and heads else None
         losses = replace(config.losses, code_cycle=0.0)
         terms = total(
-            losses, lpips, *renders, batch.targets, background, code, step,
+            losses, lpips, renders[0], renders[1], batch.targets, background, code, step,
             face_render=face, faces=face_targets(batch.targets), codes=views,
         )  # fmt: skip
         torch.stack(list(terms.values())).sum().backward()
@@ -149,7 +152,11 @@ def main(options: Options) -> None:
     _print(options, network, half, flops, times, waits)
 
 
-def _drawer(options: Options, manager: Any) -> Any:
+def _drawer(options: Options, manager: Any) -> Callable[[int], SubjectBatch]:
+    """What gives the batch of a step."""
+    if options.data is None:
+        fixed = random_batch(options, manager)
+        return lambda step: fixed
     manager.data, manager.subjects_per_step = options.data, options.subjects
     manager.references, manager.targets_per_step = (options.references, options.references), options.targets
     made = manager.setup(device="cpu", test_mode="val", world_size=1, local_rank=0)
