@@ -17,7 +17,8 @@ from lca_method.analysis.attention_command import run as analyze_attention
 from lca_method.analysis.latents_command import LatentsConfig
 from lca_method.analysis.latents_command import run as analyze_latents
 from lca_method.batch import DrivingSignal
-from lca_method.checkpoints import find_checkpoint
+from lca_method.checkpoints import find_checkpoint, plain
+from lca_method.cli import main
 from lca_method.trained_network import from_plain, load_network, read_run
 from lca_shared.errors import UserError
 
@@ -84,6 +85,20 @@ def test_a_dataset_of_another_body_is_refused(run_folder, tmp_path):
         analyze_attention(AttentionConfig(run_folder, other))
 
 
+def test_the_command_fails_with_one_line(run_folder, people, capsys):
+    where = ["--checkpoint", str(run_folder), "--data", str(people)]
+    assert main(["analyze", "attention", *where, "--points", "tail"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("lca: There is no body point 'tail'") and said.count("\n") == 1
+    with pytest.raises(UserError):
+        main(["analyze", "attention", *where, "--points", "tail", "--debug"])
+
+
+def test_help_imports_nothing_heavy():
+    code = "import sys, lca_method.cli; print([m for m in ('torch', 'nerfstudio', 'numpy', 'cv2') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
 def test_the_network_is_the_one_that_was_trained(people, tmp_path, random_references):
     config = small_run(people, tmp_path, steps=2)
     trainer = trained(config)
@@ -127,8 +142,6 @@ def test_a_checkpoint_without_its_run_is_refused(run_folder, tmp_path):
 
 
 def test_configurations_come_back_from_plain_values(config):
-    from lca_method.checkpoints import plain
-
     assert from_plain(type(config), plain(config)) == config
 
 

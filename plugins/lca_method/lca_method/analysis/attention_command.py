@@ -18,7 +18,7 @@ class AttentionConfig:
     subject: str | None = None
     """The person's id; by default the first who is not trained on, else the first."""
     points: tuple[str, ...] = DEFAULT_POINTS
-    """Named points of the body; a wrong name lists all."""
+    """Named points of the body, or `all`; a wrong name lists them."""
     references: int = 4
     """Reference views, spread over the recording."""
     cell: int = 160
@@ -37,7 +37,7 @@ def run(config: AttentionConfig) -> None:
     from lca_method.analysis.attention_maps import last_layer_attention
     from lca_method.analysis.attention_places import focus, places_in_views
     from lca_method.analysis.attention_sheet import attention_sheet
-    from lca_method.analysis.body_points import tokens_at
+    from lca_method.analysis.body_points import POINTS, tokens_at
     from lca_method.analysis.people import ShownPeople
     from lca_method.analysis.writing import device_named, print_rows, write_csv
     from lca_method.demo.files import write_picture
@@ -46,17 +46,18 @@ def run(config: AttentionConfig) -> None:
 
     if config.references < 1 or not config.points or config.cell < 16:
         raise UserError("Give at least one of --references, one of --points, and a --cell of 16 pixels or more.")
+    points = tuple(POINTS) if config.points == ("all",) else config.points
     trained = load_network(config.checkpoint, device_named(config.device))
     people = ShownPeople.open(config.data, trained)
     subjects = people.dataset.subjects
     held_out = (name for name, person in subjects.items() if person.info.split != "train")
     subject = config.subject or next(held_out, next(iter(subjects), ""))
     references, shape = people.references(subject, config.references), people.shape(subject)
-    tokens, distances = tokens_at(trained.network, trained.body, config.points)
+    tokens, distances = tokens_at(trained.network, trained.body, points)
     maps = last_layer_attention(trained.network, references, shape, tokens)
     places, visible = places_in_views(trained.network, trained.body, references, shape, tokens)
     found = focus(maps.body, references.masks, places, visible)
-    sheet = attention_sheet(list(config.points), maps, references, places, visible, config.cell)
+    sheet = attention_sheet(list(points), maps, references, places, visible, config.cell)
     path = config.output or trained.checkpoint.parent.parent / "analysis" / f"attention_{subject}.png"
     write_picture(sheet, path)
     rows = [
@@ -69,7 +70,7 @@ def run(config: AttentionConfig) -> None:
             "views_that_see_it": int((visible[i] > 0).sum()),
             "focus": round(float(found[i]), 3),
         }
-        for i, name in enumerate(config.points)
+        for i, name in enumerate(points)
     ]
     write_csv(path.with_suffix(".csv"), rows)
     title = f"{subject}: last layer's attention over {references.images.shape[0]} reference views"

@@ -34,7 +34,7 @@ def run(config: LatentsConfig) -> None:
         UserError: a checkpoint or dataset that cannot be used, or fewer than three people.
     """
     import torch
-    from rich.progress import track
+    from tqdm import tqdm
 
     from lca_method.analysis.latents import group_share, mean_token, numbered_groups, principal_components
     from lca_method.analysis.latents_sheet import draw_latents
@@ -63,7 +63,8 @@ def run(config: LatentsConfig) -> None:
             for subject, person in dataset.subjects.items()
             if config.split == "all" or (person.info.split == "train") == (config.split == "train")
         ]
-        for subject in track(chosen[: config.max_subjects if config.max_subjects >= 0 else None], name, transient=True):
+        chosen = chosen[: config.max_subjects] if config.max_subjects >= 0 else chosen
+        for subject in tqdm(chosen, name, unit="person", disable=None):
             if not shown.reference_rows(subject, config.references):
                 print(f"{root}: {subject} has no usable frame and is left out.")
                 continue
@@ -87,7 +88,7 @@ def run(config: LatentsConfig) -> None:
     )
     print_rows("share of the variance", [dict(zip(columns, (f"{float(share):.1%}" for share in found.shares)))])
     for what, names in (("kind of dataset", kinds), ("dataset", datasets)):
-        if len(set(names)) > 1:
+        if len(set(names)) > 1 and (what != "dataset" or len(set(datasets)) > len(set(kinds))):
             share = group_share(vectors, numbered_groups(names))
             print(
                 f"The {what} explains {share.share:.1%} of the variance of all {vectors.shape[1]} numbers "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lca_dataparsers.dataset.reader import AvatarDataset
+from lca_dataparsers.shards.format import is_shards
 from lca_method.batch import ReferenceViews, moved_to
 from lca_method.crops import CropReader, frame_scores, frame_weights
 from lca_method.sampling import spread_references
@@ -35,6 +36,8 @@ class ShownPeople:
         Raises:
             UserError, SchemaError: it is no dataset folder, or was made for another body model.
         """
+        if is_shards(root):
+            raise UserError(f"{root} holds shards, which analyses do not read. Unpack them with `lca-data unshard`.")
         dataset = AvatarDataset.open(root)
         for name in ("driven_joints", "shape_names", "expression_names"):
             if tuple(getattr(dataset.info, name)) != tuple(getattr(trained.body, name)):
