@@ -12,6 +12,7 @@ import yaml
 from small_people import write_people
 from small_runs import small_run, trained
 
+from lca_dataparsers.shards.format import SHARDS_FILE
 from lca_method.analysis.attention_command import AttentionConfig
 from lca_method.analysis.attention_command import run as analyze_attention
 from lca_method.analysis.latents_command import LatentsConfig
@@ -83,6 +84,12 @@ def test_a_dataset_of_another_body_is_refused(run_folder, tmp_path):
     (other / "dataset.json").write_text(text.replace('"jawOpen"', '"jawOther"'))
     with pytest.raises(UserError, match=r"other expression_names"):
         analyze_attention(AttentionConfig(run_folder, other))
+
+
+def test_shards_are_refused_with_the_way_out(run_folder, people, tmp_path):
+    (tmp_path / SHARDS_FILE).write_text("{}")
+    with pytest.raises(UserError, match=r"lca-data unshard"):
+        analyze_latents(LatentsConfig(run_folder, (people, tmp_path)))
 
 
 def test_the_command_fails_with_one_line(run_folder, people, capsys):
