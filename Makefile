@@ -23,7 +23,7 @@ $(STAMP): constraints.txt $(addsuffix /pyproject.toml,$(PACKAGES))
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip install --python $(BIN)/python --constraints constraints.txt --build-constraints constraints.txt \
 		$(addprefix -e ,$(PACKAGES)) \
-		pytest pytest-xdist hypothesis ruff pyright
+		pytest pytest-xdist hypothesis webdataset ruff pyright
 	touch $@
 
 demo: $(STAMP)

@@ -86,7 +86,7 @@ def test_without_held_out_people_time_is_split(tmp_path: Path, people: dict[str,
 @pytest.mark.parametrize("fraction", [0.0, 0.1, 0.5, 1.0])
 @pytest.mark.parametrize("stretches", [1, 4])
 def test_held_out_moments(count: int, fraction: float, stretches: int) -> None:
-    held_out, guarded = held_out_moments(count, FrameSplit("time", fraction, stretches, guard=2))
+    held_out, guarded = held_out_moments(count, FrameSplit("time", fraction, stretches, eval_guard=2))
     assert held_out.shape == guarded.shape == (count,) and not (held_out & guarded).any()
     if count >= 2:
         assert held_out.any() and (~held_out & ~guarded).any()

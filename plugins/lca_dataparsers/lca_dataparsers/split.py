@@ -18,13 +18,13 @@ Split = Literal["train", "val", "test"]
 class FrameSplit:
     """How people's recordings are split when nobody is held out."""
 
-    by: Literal["time", "camera"] = "time"
+    eval_by: Literal["time", "camera"] = "time"
     """Hold out runs of neighbouring moments, or whole cameras."""
     eval_fraction: float = 0.1
     """Share of the moments, or of the cameras, that is held out."""
-    stretches: int = 4
+    eval_stretches: int = 4
     """Held-out runs of neighbouring moments, spread over the recording."""
-    guard: int = 1
+    eval_guard: int = 1
     """Moments on each side of a held-out run that are in no split: they nearly show what is held out."""
 
 
@@ -59,7 +59,7 @@ def row_labels(dataset: "AvatarDataset", frame_split: FrameSplit) -> Callable[["
     """
     if split_by_person(dataset):
         return lambda subject: np.full(len(subject), subject.info.split)
-    if frame_split.by == "camera":
+    if frame_split.eval_by == "camera":
         return lambda subject: _camera_labels(subject.frames["camera"], frame_split.eval_fraction)
     return lambda subject: _time_labels(subject.frames["frame"], frame_split)
 
@@ -90,12 +90,12 @@ def held_out_moments(count: int, frame_split: FrameSplit) -> tuple[np.ndarray, n
     if count < 2:
         return held_out, held_out.copy()
     wanted = min(max(1, round(count * frame_split.eval_fraction)), count - 1)
-    stretches = min(max(1, frame_split.stretches), wanted)
+    stretches = min(max(1, frame_split.eval_stretches), wanted)
     for index, part in enumerate(np.array_split(np.arange(wanted), stretches)):
         middle = (index + 0.5) * count / stretches
         first = min(max(0, round(middle - len(part) / 2)), count - len(part))
         held_out[first : first + len(part)] = True
-    near = np.convolve(held_out, np.ones(2 * frame_split.guard + 1))[frame_split.guard :][:count] > 0
+    near = np.convolve(held_out, np.ones(2 * frame_split.eval_guard + 1))[frame_split.eval_guard :][:count] > 0
     guarded = near & ~held_out
     return held_out, guarded if (~near).any() else np.zeros(count, bool)
 

@@ -50,7 +50,8 @@ def run(config: InspectConfig) -> None:
         console.print(table)
     path = config.sheet or config.dataset / "inspect.png"
     write_sheet(contact_sheet(dataset, config), path)
-    print(f"Wrote {path}. Next: ns-train lca-pretrain-tiny --data {config.dataset}")
+    parser = "" if dataset.info.kind == "wild" else f" lca-{dataset.info.kind}"
+    print(f"Wrote {path}. Next: ns-train lca-pretrain-tiny --data {config.dataset}{parser}")
 
 
 def summary(dataset: "AvatarDataset") -> list:

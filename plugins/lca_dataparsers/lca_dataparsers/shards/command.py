@@ -42,7 +42,8 @@ def run(config: ShardConfig) -> None:
     info, written = write_shards(config)
     shards = len(info.files) + sum(len(group.shards) for group in info.groups.values())
     rows = sum(group.rows for group in info.groups.values())
+    parser = "" if info.dataset.kind == "wild" else f" lca-{info.dataset.kind}"
     print(
         f"{config.output_dir} has {rows} images in {shards} shards ({shards - written} were there already). "
-        f"Next: ns-train lca-pretrain-tiny --data {config.output_dir}"
+        f"Next: ns-train lca-pretrain-tiny --data {config.output_dir}{parser}"
     )
