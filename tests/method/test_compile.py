@@ -15,6 +15,9 @@ def test_compiling_the_transformer_changes_no_number(model: LCA, random_referenc
     names = list(model.state_dict())
     references = [random_references((1,), views) for views in (2, 3)]
 
+    torch.manual_seed(0)
+    for parameter in model.encoder.parameters():  # modulations begin with zero weights: no gradient behind them
+        torch.nn.init.normal_(parameter, std=0.1)
     direction = torch.randn(1, len(model.token_code), model.config.transformer.width)
 
     def run() -> list[torch.Tensor]:
