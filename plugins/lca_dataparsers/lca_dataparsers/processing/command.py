@@ -69,7 +69,9 @@ def run(config: ProcessConfig) -> None:
     """
     from lca_dataparsers.processing.inputs import check_settings, named_sources
     from lca_shared.errors import UserError
+    from lca_shared.memory import return_large_blocks
 
+    return_large_blocks()  # pictures come and go one by one, what is known of each stays
     check_settings(config)
     sources = named_sources(config)
     writer = _open_writer(config)
