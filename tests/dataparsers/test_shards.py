@@ -16,9 +16,10 @@ from small_people import write_people
 
 from lca_dataparsers.cli import main
 from lca_dataparsers.dataset.reader import AvatarDataset
+from lca_dataparsers.dataset.schema import SHARDS_FILE
 from lca_dataparsers.shards.blocks import blocks_of_rows, choices
 from lca_dataparsers.shards.command import ShardConfig
-from lca_dataparsers.shards.format import SHARDS_FILE, read_info
+from lca_dataparsers.shards.format import read_info
 from lca_dataparsers.shards.reader import ShardedDataset
 from lca_dataparsers.shards.unpacking import unpack
 from lca_dataparsers.shards.writing import ShardWriter, write_shards
@@ -157,6 +158,11 @@ def test_the_commands(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "Next:" in capsys.readouterr().out
     assert main(["unshard", str(folder), "--output-dir", str(tmp_path / "e")]) == 1
     assert str(folder) in capsys.readouterr().err
+
+
+def test_a_command_for_datasets_says_what_shards_are(shards: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(shards)]) == 1
+    assert "lca-data unshard" in capsys.readouterr().err
 
 
 def rewritten(shards: Path, target: Path, **changes: object) -> Path:

@@ -34,7 +34,8 @@ def dataset_outputs(root: Path, kind: str, split: str, frame_split: "FrameSplit"
         UserError: it is of another kind, or has nobody to train on.
     """
     from lca_dataparsers.dataset.reader import AvatarDataset  # reads Parquet: not needed by `ns-train --help`
-    from lca_dataparsers.shards.format import SHARDS_FILE, is_shards
+    from lca_dataparsers.dataset.schema import SHARDS_FILE
+    from lca_dataparsers.shards.format import is_shards
     from lca_dataparsers.shards.reader import ShardedDataset
     from lca_dataparsers.split import rows_of_split
 

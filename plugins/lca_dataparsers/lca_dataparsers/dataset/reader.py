@@ -16,6 +16,7 @@ from lca_dataparsers.dataset.schema import (
     DATASET_FILE,
     FRAMES_FILE,
     SCHEMA_VERSION,
+    SHARDS_FILE,
     SUBJECT_FILE,
     SUBJECTS_FOLDER,
     DatasetInfo,
@@ -157,6 +158,8 @@ def read_dataset_info(root: Path) -> DatasetInfo:
         SchemaError, UserError: as :meth:`AvatarDataset.open`.
     """
     path = Path(root) / DATASET_FILE
+    if not path.exists() and (Path(root) / SHARDS_FILE).exists():
+        raise UserError(f"{root} is a folder of shards, not a dataset. Turn it back with `lca-data unshard {root}`.")
     if not path.exists():
         raise UserError(
             f"{root} is not a dataset: it has no {DATASET_FILE}. Make one with `lca-data process` or `lca-data synth`."

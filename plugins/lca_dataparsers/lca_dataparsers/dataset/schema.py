@@ -20,6 +20,8 @@ DATASET_FILE = "dataset.json"
 SUBJECTS_FOLDER = "subjects"
 SUBJECT_FILE = "subject.json"
 FRAMES_FILE = "frames.parquet"
+SHARDS_FILE = "shards.json"
+"""Of a folder of shards (``lca_dataparsers.shards``) instead."""
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 
 from lca_dataparsers.dataset.reader import dataset_info
-from lca_dataparsers.dataset.schema import SCHEMA_VERSION, DatasetInfo
+from lca_dataparsers.dataset.schema import SCHEMA_VERSION, SHARDS_FILE, DatasetInfo
 from lca_shared.errors import SchemaError, UserError
 from lca_shared.storage import check_schema, read_json, write_json
 
 SHARDS_VERSION = 1
 """Raised whenever a reader of the previous version would misread the files."""
-SHARDS_FILE = "shards.json"
 GROUPS = ("train", "val", "test", "unused")
 """Groups of frames; ``unused`` frames are read by ``lca-data unshard`` alone."""
 FILES_GROUP = "files"
