@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -53,6 +54,24 @@ def latest_checkpoint(folder: Path) -> Path:
     if not found:
         raise UserError(f"There is no checkpoint in {folder}. Train first, or name the folder with step-*.ckpt files.")
     return found[-1]
+
+
+def check_checkpoint(folder: Path, step: int | None = None) -> None:
+    """Find out cheaply, without reading the weights, whether a folder's last checkpoint (or that of ``step``) is whole.
+
+    Raises:
+        UserError: the folder or the checkpoint is missing, or the file is cut off.
+    """
+    if not folder.is_dir():
+        raise UserError(
+            f"There is no folder {folder.resolve()}. The run's config.yml has this path; if it is a relative one, "
+            "run the command from the folder in which the training was started."
+        )
+    path = latest_checkpoint(folder) if step is None else folder / f"step-{step:09d}.ckpt"
+    if not path.is_file():
+        raise UserError(f"There is no {path}. The run's config.yml asks for this step: set its load_step to null.")
+    if not zipfile.is_zipfile(path):  # torch's format; the table of contents stands at the end
+        raise UserError(f"{path} is cut off or no checkpoint. Remove it, so that the one before is used.")
 
 
 def find_checkpoint(place: str | Path) -> Path:

@@ -15,7 +15,13 @@ from nerfstudio.engine.trainer import Trainer, TrainerConfig
 from nerfstudio.utils.decorators import check_main_thread
 from nerfstudio.utils.rich_utils import CONSOLE
 
-from lca_method.checkpoints import find_checkpoint, latest_checkpoint, load_checkpoint, save_atomically
+from lca_method.checkpoints import (
+    check_checkpoint,
+    find_checkpoint,
+    latest_checkpoint,
+    load_checkpoint,
+    save_atomically,
+)
 from lca_method.lca_trainer_optimizers import LayerwiseOptimizers
 from lca_method.lca_trainer_schedulers import WarmupCosineSchedulerConfig
 from lca_method.learning_rates import learning_rate_parts
@@ -23,6 +29,10 @@ from lca_shared.errors import UserError
 
 if TYPE_CHECKING:
     from lca_method.lca_pipeline import LCAPipeline
+
+
+READING_COMMANDS = ("ns-eval", "ns-render", "ns-viewer", "ns-export")
+"""nerfstudio's commands that load a trained model."""
 
 
 @contextmanager
@@ -59,6 +69,21 @@ class LCATrainerConfig(TrainerConfig):
     layer_decay: float = 1.0
     """Gamma: a part of the encoder learns at gamma^(depth below the decoders) of the learning rate (Section 4). 1 = all
     learn at the same rate, 0 = only the decoders learn; the paper's post-training has 0.65."""
+
+    def get_checkpoint_dir(self) -> Path:
+        """The run's folder of checkpoints.
+
+        nerfstudio's reading commands ask for it before they build the pipeline, and end with a traceback if there is
+        nothing in it; so for them it is checked here.
+
+        Raises:
+            SystemExit: in such a command, if there is no whole checkpoint.
+        """
+        folder = super().get_checkpoint_dir()
+        if Path(sys.argv[0]).name in READING_COMMANDS:
+            with user_errors_end_the_command():
+                check_checkpoint(folder, self.load_step)
+        return folder
 
     def save_config(self) -> None:
         """Write config.yml.
