@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.paper_tables.plan import Row, Sizes, Stage
-from lca_shared.storage import write_json
+from lca_shared.storage import read_json, write_json
 
 BIN = Path(sys.executable).parent
 TEST_SETS = ("studio", "wild")
+METRICS = ("psnr", "l1", "ssim", "lpips")
 
 
 def make_data(sizes: Sizes, root: Path) -> dict[str, Path]:
@@ -39,7 +40,7 @@ def run_row(row: Row, seed: int, sizes: Sizes, data: dict[str, Path], root: Path
     if done.exists():
         return json.loads(done.read_text())
     config = _trained(row.stages, seed, data, root / "runs", lpips)
-    scores = {name: _scored(config, data[name], sizes.references[0], lpips) for name in TEST_SETS}
+    scores = _scored(config, data, sizes, lpips, root / "rows" / f"{key}.log")
     done.parent.mkdir(parents=True, exist_ok=True)
     write_json(done, {**content, "scores": scores})
     return json.loads(done.read_text())
@@ -82,18 +83,22 @@ def _train(
     _run(*command, log=runs / name / f"{stage.method}.log")
 
 
-def _scored(config: Path, data: Path, references: int, lpips: bool) -> dict[str, Any]:
-    """In a process of its own: nerfstudio's set-up keeps what it made."""
-    code = (
-        "import json, sys; from pathlib import Path; "
-        "from benchmarks.paper_tables.score import scored; config, data, references, lpips = sys.argv[1:]; "
-        "print('SCORES', json.dumps(scored(Path(config), Path(data), int(references), lpips == '1')))"
-    )
-    arguments = [str(config), str(data), str(references), str(int(lpips))]
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"scoring {config} on {data} failed:\n{done.stderr[-2000:]}")
-    return json.loads(done.stdout.rsplit("SCORES ", 1)[1])
+def _scored(
+    config: Path, data: dict[str, Path], sizes: Sizes, lpips: bool, log: Path
+) -> dict[str, dict[str, float | int | None]]:
+    """Test set -> figures of ``lca eval``, which also leaves its pictures and per-person rows beside the run."""
+    output = config.parent / "eval"
+    command = ["lca", "eval", "--checkpoint", str(config), "--output-dir", str(output)]
+    command += ["--data", *(str(data[name]) for name in TEST_SETS), "--targets-per-subject", "8"]
+    command += ["--references", *(str(count) for count in sizes.references), "--sheet-people", "4"]
+    _run(*command, *([] if lpips else ["--no-lpips"]), log=log)
+    scores: dict[str, dict[str, float | int | None]] = {}
+    for part in read_json(output / "eval.json")["results"]:
+        if part["references"] == sizes.references[0]:
+            means = {name: part["means"][f"person_{name}"] for name in METRICS}
+            figures = {name: None if value is None else value["mean"] for name, value in means.items()}
+            scores[part["test_set"]] = {**figures, "images": part["images"], "people": part["subjects"]}
+    return scores
 
 
 def _run(*command: str, log: Path | None = None) -> None:
