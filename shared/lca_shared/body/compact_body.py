@@ -75,15 +75,27 @@ class CompactBody:
         expression: Float[Tensor, "*#batch expressions"] | None = None,
     ) -> ShapedBody:
         """The rest pose of a person, with an expression if one is given."""
+        joints = self.shaped_joints(shape, expression)
         vertices = self.template_vertices + _combine(shape, self.shape_vertices)
-        joints = self.template_joints + _combine(shape, self.shape_joints)
         if expression is not None:
-            joints = joints + _combine(expression, self.expression_joints)
-            moved = _combine(expression, self.expression_vertices)
-            vertices = vertices.expand(*joints.shape[:-2], -1, -1)
-            moved = moved.expand(*joints.shape[:-2], -1, -1)
-            vertices = vertices.index_add(-2, self.expression_index, moved)
+            vertices = self.with_expression(vertices.expand(*joints.shape[:-2], -1, -1), expression)
         return ShapedBody(vertices, joints)
+
+    def shaped_joints(
+        self,
+        shape: Float[Tensor, "*#batch coefficients"],
+        expression: Float[Tensor, "*#batch expressions"] | None = None,
+    ) -> Float[Tensor, "*batch joints 3"]:
+        """The joints of :meth:`shaped` alone, metres."""
+        joints = self.template_joints + _combine(shape, self.shape_joints)
+        return joints if expression is None else joints + _combine(expression, self.expression_joints)
+
+    def with_expression(
+        self, vertices: Float[Tensor, "*batch vertices 3"], expression: Float[Tensor, "*#batch expressions"]
+    ) -> Float[Tensor, "*batch vertices 3"]:
+        """Rest vertices, or what stands off them, moved by an expression; metres."""
+        moved = _combine(expression, self.expression_vertices)
+        return vertices.index_add(-2, self.expression_index, moved.expand(*vertices.shape[:-2], -1, -1))
 
     def active_transforms(
         self, joints: Float[Tensor, "*#batch joints 3"], pose: BodyPose

@@ -1,9 +1,51 @@
 """Linear blend skinning of Gaussians with the template's fixed weights (eq. 13 of the paper)."""
 
+from dataclasses import dataclass, replace
+
+from lca_shared.body.compact_body import CompactBody
+from lca_shared.body.model import BodyPose
 from lca_shared.gaussians import Gaussians
 from lca_shared.rotations import matrix_to_quaternion, matrix_to_six_numbers, quaternion_product, six_numbers_to_matrix
 from lca_shared.skinning import apply_blended
 from lca_shared.tensors import Float, Tensor
+
+
+@dataclass(frozen=True)
+class FrameOfBody:
+    """How a person's points at rest are carried into one frame, or a batch of frames."""
+
+    body: CompactBody
+    """Read at the Gaussians' points."""
+    transforms: Float[Tensor, "*b joints 3 4"]
+    """Of the joints that move, from rest to world."""
+    expression: Float[Tensor, "*b expressions"] | None
+    """By how much the template's own expressions move the points; None = not at all."""
+
+    def carried(self, gaussians: Gaussians) -> Gaussians:
+        """Gaussians of the rest pose in this frame, world; batch axes broadcast."""
+        if self.expression is not None:
+            batch = self.expression.shape[:-1]
+            means = gaussians.means.expand(*batch, *gaussians.means.shape[-2:])
+            gaussians = replace(gaussians, means=self.body.with_expression(means, self.expression))
+        return skinned(gaussians, self.body.active_weights, self.transforms)
+
+
+def frame_of_body(
+    body: CompactBody,
+    shape: Float[Tensor, "*#b coefficients"],
+    pose: BodyPose,
+    expression: Float[Tensor, "*b expressions"] | None,
+) -> FrameOfBody:
+    """Set a body up for a frame.
+
+    Args:
+        body: read at the Gaussians' points.
+        shape: coefficients of the person.
+        pose: batch shape ``[*b]``.
+        expression: of the template; see :class:`FrameOfBody`.
+    """
+    joints = body.shaped_joints(shape, expression)
+    return FrameOfBody(body, body.active_transforms(joints, pose), expression)
 
 
 def skinned(

@@ -1,7 +1,8 @@
 """From geometric tokens to 3D Gaussians: the canonical head and the pose-dependent head (eq. 8-9, Section B.3)."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import nn
@@ -74,6 +75,11 @@ class GaussianDeltas:
     """Added to the logarithm of scales."""
     opacities: Float[Tensor, "*b gaussians"] | None = None
     """Added to the logits; None = driving never changes opacity, as in the paper's dual branch."""
+
+    def in_full(self) -> "GaussianDeltas":
+        """In float32: half precision would move points by millimetres."""
+        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        return GaussianDeltas(**{name: None if value is None else value.float() for name, value in values.items()})  # type: ignore[arg-type]
 
     def applied_to(self, canonical: Gaussians) -> Gaussians:
         """Canonical Gaussians with the deltas; batch axes broadcast."""
@@ -180,32 +186,22 @@ def _activated(
     )
 
 
-class PoseDependentHead(nn.Module):
-    """Token and driving vector -> K x deltas of colour 3, offset 3, quaternion 4, scale 3; all zero at the start.
+class PoseDeltas(nn.Module):
+    """What a pose-dependent head computes per frame: K x deltas of colour 3, offset 3, quaternion 4, scale 3 from the
+    token half of its first layer and the driving vector; all zero at the start."""
 
-    The first layer is linear in the concatenation, ``W [token; driving] = W_t token + W_d driving``: the token half is
-    computed once a person (:meth:`first_layer_of_tokens`), what is left per frame is a product shared by all tokens.
-    """
-
-    def __init__(
-        self, width: int, driving: int, gaussians_per_token: int, config: GaussianHeadsConfig, alone: bool = False
-    ):
-        """Args: token width; length of the driving vector; K; sizes; whether this is a single branch, which moves
-        Gaussians as far as a canonical head does and changes their opacity."""
+    def __init__(self, driving: int, gaussians_per_token: int, config: GaussianHeadsConfig, alone: bool = False):
+        """Args: length of the driving vector; K; sizes; whether this is a single branch, which moves Gaussians as far
+        as a canonical head does and changes their opacity."""
         super().__init__()
         self.gaussians_per_token = gaussians_per_token
         self.alone = alone
         self.reach = config.offset_range / 2 if alone else config.delta_offset_range
-        self.of_tokens = nn.Linear(width, config.hidden)
         self.of_driving = nn.Linear(driving, config.hidden, bias=False)
         self.layers = _mlp(config.hidden, config.hidden, config.layers - 1)
         self.deltas = nn.Linear(config.hidden, (14 if alone else 13) * gaussians_per_token)
         nn.init.zeros_(self.deltas.weight)
         nn.init.zeros_(self.deltas.bias)
-
-    def first_layer_of_tokens(self, tokens: Float[Tensor, "*b tokens width"]) -> Float[Tensor, "*b tokens hidden"]:
-        """The token half of the first layer: the same for every frame of a person."""
-        return self.of_tokens(tokens)
 
     def forward(
         self,
@@ -225,6 +221,26 @@ class PoseDependentHead(nn.Module):
             log_scales=log_scales.tanh(),
             opacities=opacities[0][..., 0] if self.alone else None,
         )
+
+
+class PoseDependentHead(PoseDeltas):
+    """Token and driving vector -> deltas of its K Gaussians.
+
+    The first layer is linear in the concatenation, ``W [token; driving] = W_t token + W_d driving``: the token half is
+    computed once a person (:meth:`first_layer_of_tokens`), what is left per frame is a product shared by all tokens.
+    """
+
+    def __init__(
+        self, width: int, driving: int, gaussians_per_token: int, config: GaussianHeadsConfig, alone: bool = False
+    ):
+        """Args: token width; the rest as of :class:`PoseDeltas`."""
+        of_tokens = nn.Linear(width, config.hidden)
+        super().__init__(driving, gaussians_per_token, config, alone)
+        self.of_tokens = of_tokens
+
+    def first_layer_of_tokens(self, tokens: Float[Tensor, "*b tokens width"]) -> Float[Tensor, "*b tokens hidden"]:
+        """The token half of the first layer: the same for every frame of a person."""
+        return self.of_tokens(tokens)
 
 
 def _mlp(inputs: int, hidden: int, layers: int) -> nn.Sequential:

@@ -9,13 +9,12 @@ from torch import nn
 from lca_method.batch import DrivingSignal, FaceViews, ReferenceViews
 from lca_method.networks.color_lookup import ColorLookup, color_logits
 from lca_method.networks.config import LCAConfig
-from lca_method.networks.deformer import skinned
+from lca_method.networks.deformer import frame_of_body
 from lca_method.networks.driving import DrivingVector, LearnedExpression
 from lca_method.networks.encoder import Encoder
 from lca_method.networks.fourier import fourier_features, fourier_width
 from lca_method.networks.gaussian_heads import (
     CanonicalHead,
-    GaussianDeltas,
     GaussianStart,
     PoseDependentHead,
     start_gaussians,
@@ -196,20 +195,12 @@ class LCA(nn.Module):
         """
         deltas = self.pose_head(code.token_half[..., None, :, :], self.driving_vector(driving))
         with torch.autocast(code.tokens.device.type, enabled=False):  # half precision would move points by millimetres
-            deltas = _in_full(deltas)
-            body, shape = self.point_body, code.shape[..., None, :]
-            canonical = _repeated(code.canonical, driving.expression.shape[-2])
-            shaped = body.shaped(shape)
-            joints = shaped.joints
+            expression = None
             if self.config.template_expression:
-                expressive = body.shaped(shape, self.driving_vector.expression.template_coefficients(driving).float())
-                canonical = replace(canonical, means=canonical.means + expressive.vertices - shaped.vertices)
-                joints = expressive.joints
-            transforms = body.active_transforms(joints, driving.pose)
-            return (
-                skinned(canonical, body.active_weights, transforms),
-                skinned(deltas.applied_to(canonical), body.active_weights, transforms),
-            )
+                expression = self.driving_vector.expression.template_coefficients(driving).float()
+            frame = frame_of_body(self.point_body, code.shape[..., None, :], driving.pose, expression)
+            canonical = _repeated(code.canonical, driving.expression.shape[-2])
+            return frame.carried(canonical), frame.carried(deltas.in_full().applied_to(canonical))
 
     def coded(self, driving: DrivingSignal, faces: FaceViews | None) -> DrivingSignal:
         """The driving signal with the expression code of the faces that drive; unchanged for models that are driven by
@@ -292,11 +283,6 @@ def _repeated(gaussians: Gaussians, frames: int) -> Gaussians:
         return value.unsqueeze(at).expand(*value.shape[:at], frames, *value.shape[at:])
 
     return Gaussians(**{f.name: repeat(getattr(gaussians, f.name)) for f in fields(gaussians)})
-
-
-def _in_full(deltas: GaussianDeltas) -> GaussianDeltas:
-    values: dict[str, Any] = {f.name: getattr(deltas, f.name) for f in fields(deltas)}
-    return GaussianDeltas(**{name: None if value is None else value.float() for name, value in values.items()})  # type: ignore[arg-type]
 
 
 def _drop_frozen_encoder(module: LCA, state: dict[str, Any], prefix: str, _: Any) -> None:
