@@ -41,6 +41,15 @@ class Gaussians:
         """Keep the Gaussians named by an index or a mask along the Gaussian axis (no batch axes)."""
         return self[index]
 
+    def expanded(self, batch_shape: tuple[int, ...]) -> "Gaussians":
+        """With these leading axes, without copying; those there are must broadcast to them."""
+        own = len(self.batch_shape)
+
+        def expand(value: Tensor) -> Tensor:
+            return value.expand(*batch_shape, *value.shape[own:])
+
+        return Gaussians(**{f.name: expand(getattr(self, f.name)) for f in fields(self)})
+
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> "Gaussians":
         """The same Gaussians on another device or in another precision."""
         return Gaussians(**{f.name: getattr(self, f.name).to(device=device, dtype=dtype) for f in fields(self)})

@@ -18,9 +18,10 @@ from lca_method.analysis.attention_command import run as analyze_attention
 from lca_method.analysis.latents_command import LatentsConfig
 from lca_method.analysis.latents_command import run as analyze_latents
 from lca_method.batch import DrivingSignal
-from lca_method.checkpoints import find_checkpoint, plain
+from lca_method.checkpoints import find_checkpoint
 from lca_method.cli import main
-from lca_method.trained_network import from_plain, load_network, read_run
+from lca_method.plain_configs import from_plain, plain
+from lca_method.trained_network import load_network, read_run
 from lca_shared.errors import UserError
 
 

@@ -7,16 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from lca_method.checkpoints import (
-    differing_fields,
-    from_text_tensor,
-    latest_checkpoint,
-    load_checkpoint,
-    plain,
-    save_atomically,
-    text_tensor,
-)
+from lca_method.checkpoints import latest_checkpoint, load_checkpoint, save_atomically
 from lca_method.networks import LCAConfig, tiny_config
+from lca_method.plain_configs import differing_fields, from_text_tensor, plain, text_tensor
 from lca_shared.errors import UserError
 
 KILLED_WHILE_WRITING = """

@@ -1,18 +1,15 @@
 """Checkpoints that are whole or absent, and that know the configuration of the network they hold."""
 
-import json
 import os
 import re
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from lca_shared.errors import UserError
-from lca_shared.tensors import Tensor, UInt8
 
 CHECKPOINT_FOLDER = "nerfstudio_models"
 """In the folder of a training run (nerfstudio's name)."""
@@ -141,43 +138,3 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or "pipeline" not in state:
         raise UserError(f"{path} is not a checkpoint of a training run.")
     return state
-
-
-def plain(config: Any) -> Any:
-    """A configuration as JSON's plain values, dataclasses with their kind."""
-    if is_dataclass(config) and not isinstance(config, type):
-        values = {name: plain(getattr(config, name)) for name in asdict(config)}
-        return {"kind": type(config).__name__, **values}
-    if isinstance(config, Mapping):
-        return {str(key): plain(value) for key, value in config.items()}
-    if isinstance(config, list | tuple):
-        return [plain(value) for value in config]
-    return str(config) if isinstance(config, Path) else config
-
-
-def text_tensor(content: Any) -> UInt8[Tensor, "bytes"]:
-    """Plain values as the bytes of their JSON: a tensor travels in every checkpoint."""
-    return torch.tensor(list(json.dumps(content, sort_keys=True).encode()), dtype=torch.uint8)
-
-
-def from_text_tensor(text: UInt8[Tensor, "bytes"]) -> Any:
-    """The inverse of :func:`text_tensor`."""
-    return json.loads(bytes(text.cpu().tolist()).decode())
-
-
-def differing_fields(ours: Any, theirs: Any, defaults: Any = None, name: str = "") -> list[str]:
-    """Lines ``field: theirs (checkpoint), ours (now)`` for every field in which two plain configurations differ.
-
-    A field that the checkpoint is too old to know counts as equal where ours has the default, which keeps the old
-    behaviour.
-    """
-    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
-        lines = []
-        for key in sorted(ours.keys() | theirs.keys()):
-            inner = f"{name}.{key}" if name else str(key)
-            usual = defaults.get(key) if isinstance(defaults, Mapping) else None
-            if key not in theirs and usual is not None and ours[key] == usual:
-                continue
-            lines += differing_fields(ours.get(key, "absent"), theirs.get(key, "absent"), usual, inner)
-        return lines
-    return [] if ours == theirs else [f"{name}: {theirs} in the checkpoint, {ours} now"]

@@ -7,8 +7,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lca_method.batch import ReferenceViews
-from lca_method.checkpoints import plain, text_tensor
 from lca_method.networks.lca import LCA, ReferenceFeatures
+from lca_method.plain_configs import plain, text_tensor
 from lca_shared.errors import UserError
 from lca_shared.storage import atomic_path
 from lca_shared.tensors import Float, Tensor

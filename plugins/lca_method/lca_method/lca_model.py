@@ -14,10 +14,10 @@ from nerfstudio.models.base_model import Model, ModelConfig
 from torch.nn import Parameter
 
 from lca_method.batch import DrivingSignal, SubjectBatch, TargetViews, moved_to
-from lca_method.checkpoints import differing_fields, from_text_tensor, plain, text_tensor
 from lca_method.evaluation import person_mask, score
 from lca_method.losses import LossConfig
 from lca_method.networks.config import LCAConfig
+from lca_method.plain_configs import differing_fields, from_text_tensor, plain, text_tensor
 from lca_method.showing import ShownAvatar
 from lca_shared.body import get_body_model
 from lca_shared.cameras import Cameras, from_nerfstudio

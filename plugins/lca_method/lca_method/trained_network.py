@@ -6,31 +6,21 @@ and nothing is made or run.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from types import NoneType
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lca_method.checkpoints import (
-    differing_fields,
-    find_checkpoint,
-    from_text_tensor,
-    load_checkpoint,
-    model_state,
-    plain,
-    trained_steps,
-)
+from lca_method.checkpoints import find_checkpoint, load_checkpoint, model_state, trained_steps
 from lca_method.networks.config import LCAConfig
+from lca_method.plain_configs import differing_fields, from_plain, from_text_tensor, plain
 from lca_shared.errors import UserError
 
 if TYPE_CHECKING:
     from lca_method.crops import CropSizes
     from lca_method.networks.lca import LCA
     from lca_shared.body.compact_body import CompactBody
-
-Config = TypeVar("Config")
 
 
 @dataclass(frozen=True)
@@ -148,20 +138,3 @@ def read_run(path: Path) -> dict[str, Any]:
     except (TypeError, KeyError) as error:
         raise UserError(f"{path} is not the config.yml of an lca-... training.") from error
     return content
-
-
-def from_plain(kind: type[Config], values: Mapping[str, Any]) -> Config:
-    """The inverse of :func:`lca_method.checkpoints.plain` for dataclasses; fields that are absent keep their default,
-    fields that ``kind`` does not have are left out."""
-    hints = get_type_hints(kind)
-    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
-    return kind(**{name: _value(hints[name], value) for name, value in values.items() if name in known})
-
-
-def _value(hint: Any, value: Any) -> Any:
-    choices = [choice for choice in get_args(hint) if choice is not NoneType]
-    if isinstance(value, Mapping):
-        for choice in (hint, *choices):
-            if is_dataclass(choice) and isinstance(choice, type) and choice.__name__ == value.get("kind"):
-                return from_plain(choice, value)
-    return tuple(_value(None, item) for item in value) if isinstance(value, list) else value

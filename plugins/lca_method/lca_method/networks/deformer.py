@@ -24,9 +24,8 @@ class FrameOfBody:
     def carried(self, gaussians: Gaussians) -> Gaussians:
         """Gaussians of the rest pose in this frame, world; batch axes broadcast."""
         if self.expression is not None:
-            batch = self.expression.shape[:-1]
-            means = gaussians.means.expand(*batch, *gaussians.means.shape[-2:])
-            gaussians = replace(gaussians, means=self.body.with_expression(means, self.expression))
+            gaussians = gaussians.expanded(self.expression.shape[:-1])
+            gaussians = replace(gaussians, means=self.body.with_expression(gaussians.means, self.expression))
         return skinned(gaussians, self.body.active_weights, self.transforms)
 
 

@@ -1,0 +1,1 @@
+"""Finished avatars: made once from a trained model, driven without it."""

@@ -1,0 +1,161 @@
+"""One person's avatar: Gaussians at rest, and what it takes to move them. No encoder, no photos, no nerfstudio."""
+
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from lca_method.batch import DrivingSignal
+from lca_method.networks.deformer import frame_of_body
+from lca_method.networks.driving import DrivingConfig, DrivingVector
+from lca_method.networks.gaussian_heads import GaussianHeadsConfig, PoseDeltas
+from lca_shared.body.compact_body import CompactBody
+from lca_shared.body.model import BodyPose
+from lca_shared.cameras import Cameras
+from lca_shared.gaussians import Gaussians
+from lca_shared.rendering import Backend, Rendering, rasterize
+from lca_shared.tensors import Float, Tensor
+
+_GAUSSIAN_FIELDS = tuple(f.name for f in fields(Gaussians))
+
+
+@dataclass(frozen=True)
+class AvatarNetworks:
+    """Sizes of the networks that an avatar carries."""
+
+    heads: GaussianHeadsConfig = field(default_factory=GaussianHeadsConfig)
+    driving: DrivingConfig = field(default_factory=DrivingConfig)
+    gaussians_per_token: int = 8
+    alone: bool = False
+    """A single branch (see ``LCAConfig.branches``)."""
+    template_expression: bool = False
+    """The template's own expressions move the Gaussians before the networks do."""
+
+
+class Avatar(nn.Module):
+    """Made by :func:`lca_method.avatar.from_network.avatar_of` or read by :func:`lca_method.avatar.bundle.load_avatar`.
+
+    All methods take any leading axes of frames. Parameters take no gradients; what drives may.
+    """
+
+    canonical_means: Tensor
+    canonical_quaternions: Tensor
+    canonical_scales: Tensor
+    canonical_opacities: Tensor
+    canonical_colors: Tensor
+    token_half: Tensor
+
+    def __init__(
+        self,
+        networks: AvatarNetworks,
+        body: CompactBody,
+        canonical: Gaussians,
+        token_half: Float[Tensor, "tokens hidden"],
+        shape: Float[Tensor, "coefficients"],
+    ):
+        """Args: sizes; the person's body at the Gaussians' points (``body_of_person``); their Gaussians at rest; the
+        token half of the pose-dependent head's first layer; their shape coefficients, for the record.
+
+        Raises:
+            ValueError: these do not have as many Gaussians or tokens as each other.
+        """
+        tokens = (canonical.count // networks.gaussians_per_token, networks.heads.hidden)
+        if token_half.shape != tokens or len(body.template_vertices) != canonical.count:
+            raise ValueError(
+                f"{canonical.count} Gaussians, {len(body.template_vertices)} points, tokens {tuple(token_half.shape)}"
+            )
+        super().__init__()
+        self.networks = networks
+        self._body = body
+        self.shape = shape
+        for name in _GAUSSIAN_FIELDS:
+            self.register_buffer(f"canonical_{name}", getattr(canonical, name).detach().clone())
+        self.register_buffer("token_half", token_half.detach().clone())
+        self.driving_vector = DrivingVector(len(body.driven_joints), len(body.expression_names), networks.driving)
+        self.pose_head = PoseDeltas(
+            self.driving_vector.width, networks.gaussians_per_token, networks.heads, networks.alone
+        )
+        self.eval().requires_grad_(False)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the avatar is."""
+        return self.token_half.device
+
+    @property
+    def body(self) -> CompactBody:
+        """The person's body at the Gaussians' points, on the avatar's device."""
+        if self._body.template_vertices.device != self.device:
+            self._body = self._body.to(self.device)
+        return self._body
+
+    @property
+    def canonical(self) -> Gaussians:
+        """At rest, metres; no batch axes."""
+        return Gaussians(**{name: getattr(self, f"canonical_{name}") for name in _GAUSSIAN_FIELDS})
+
+    @property
+    def rest_pose(self) -> BodyPose:
+        """Standing at rest, looking straight ahead; no batch axes."""
+        return BodyPose.rest(len(self.body.driven_joints)).to(self.device)
+
+    def drive(
+        self,
+        pose: BodyPose,
+        expression: Float[Tensor, "*frames expressions"] | None = None,
+        gaze: Float[Tensor, "*frames 2 2"] | None = None,
+        *,
+        code: Float[Tensor, "*frames code"] | None = None,
+        joint_confidence: Float[Tensor, "*frames driven"] | None = None,
+        pose_dependent: bool = True,
+    ) -> Gaussians:
+        """Gaussians of frames, world.
+
+        Args:
+            pose: of the body, batch shape ``[*frames]``.
+            expression: coefficients named by ``body.expression_names``; None = neutral.
+            gaze: in place of ``pose.gaze``.
+            code: learned expression code in place of the coefficients, for models that have one.
+            joint_confidence: 0 hides a joint's rotation from the network.
+            pose_dependent: False skins the Gaussians at rest without what the network adds for this frame.
+        """
+        frames = pose.root_rotation.shape[:-1]
+        if expression is None:
+            expression = pose.root_rotation.new_zeros(*frames, len(self.body.expression_names))
+        pose = pose if gaze is None else replace(pose, gaze=gaze)
+        if not frames:  # signals have an axis of frames
+            given = {"code": code, "joint_confidence": joint_confidence}
+            given = {name: None if value is None else value[None] for name, value in given.items()}
+            return self.drive(pose[None], expression[None], **given, pose_dependent=pose_dependent)[0]
+        signal = DrivingSignal(pose, expression, joint_confidence, code)
+        moved = (
+            self.driving_vector.expression.template_coefficients(signal) if self.networks.template_expression else None
+        )
+        frame = frame_of_body(self.body, expression.new_zeros(*frames, 0), pose, moved)
+        if not pose_dependent:
+            return frame.carried(self.canonical)
+        deltas = self.pose_head(self.token_half, self.driving_vector(signal))
+        return frame.carried(deltas.in_full().applied_to(self.canonical))
+
+    def render(
+        self,
+        cameras: Cameras,
+        pose: BodyPose,
+        expression: Float[Tensor, "*frames expressions"] | None = None,
+        gaze: Float[Tensor, "*frames 2 2"] | None = None,
+        *,
+        background: Float[Tensor, "3"] | None = None,
+        backend: Backend = "auto",
+        **driving: Any,
+    ) -> Rendering:
+        """:meth:`drive`, then :func:`lca_shared.rendering.rasterize`; frames and cameras broadcast.
+
+        Args:
+            cameras: batch shape ``[*cameras]``.
+            pose, expression, gaze, driving: of :meth:`drive`.
+            background: sRGB; black if not given.
+            backend: of the rasterizer.
+        """
+        gaussians = self.drive(pose, expression, gaze, **driving)
+        return rasterize(gaussians, cameras, background=background, backend=backend)
