@@ -140,10 +140,10 @@ def _evaluate(output: Path, training: Path, lpips: bool) -> str:
         warnings.simplefilter("ignore", FutureWarning)
         from nerfstudio.utils.eval_utils import eval_setup
 
+    from lca_method.avatar.motion import Motion
     from lca_method.batch import moved_to
     from lca_method.demo.contact_sheet import contact_sheet
     from lca_method.demo.files import write_picture, write_video
-    from lca_method.demo.motion import resampled
     from lca_method.demo.show import HEADINGS, KeptCode, driven_frames, posed_predictor, sheet_row
     from lca_method.evaluation import constant_color, evaluate, mean_person_color, summary
 
@@ -175,7 +175,10 @@ def _evaluate(output: Path, training: Path, lpips: bool) -> str:
                 rows.append(sheet_row(model, batch, f"{draw.subject}, frame {row}: {psnr:.1f} dB on person pixels"))
         write_picture(contact_sheet(HEADINGS, rows), output / "contact_sheet.png")
         mover = manager.train_subjects[0]
-        driving = moved_to(resampled(manager.reader.driving(mover.subject, mover.references), 72, stay=True), device)
+        recorded = manager.reader.driving(mover.subject, mover.references)
+        places = torch.arange(recorded.expression.shape[0], dtype=torch.float64)
+        motion = Motion(recorded, places, model.body.driven_joints, model.body.expression_names)
+        driving = moved_to(motion.at(torch.linspace(0, float(places[-1]), 72).double()).staying().signal, device)
         frames = driven_frames(model, people[:2], driving, 256)
         write_video(tqdm(frames, desc="filming", total=72, unit="frame"), output / "driven.mp4", fps=24)
     results = {name: summary(values) for name, values in scores.items()}

@@ -5,12 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from lca_method.batch import DrivingSignal
 from lca_method.demo.contact_sheet import GAP, LABEL_HEIGHT, Row, as_bytes, contact_sheet
 from lca_method.demo.files import write_picture, write_video
-from lca_method.demo.motion import resampled
 from lca_method.evaluation import ImageScore, constant_color, evaluate, mean_person_color, summary
-from lca_shared.rotations import geodesic_angle, rotation_vector_to_matrix
 
 
 def test_pictures_stand_where_the_sheet_says() -> None:
@@ -42,19 +39,6 @@ def test_a_picture_is_kept_as_it_is(tmp_path: Path) -> None:
     picture = torch.rand(3, 5, 7)
     write_picture(as_bytes(picture), tmp_path / "p.png")
     assert (np.asarray(Image.open(tmp_path / "p.png")) == as_bytes(picture)).all()
-
-
-def test_resampling_passes_through_the_recorded_frames(random_driving) -> None:
-    driving: DrivingSignal = random_driving((4,))
-    dense = resampled(driving, 10, stay=False)
-    for original, at in ((0, 0), (1, 3), (3, 9)):
-        angle = geodesic_angle(
-            rotation_vector_to_matrix(dense.pose.joint_rotations[at]),
-            rotation_vector_to_matrix(driving.pose.joint_rotations[original]),
-        )
-        assert float(angle.max()) < 1e-2
-        torch.testing.assert_close(dense.expression[at], driving.expression[original])
-    assert bool((resampled(driving, 10, stay=True).pose.root_translation == driving.pose.root_translation[0]).all())
 
 
 def test_scores_and_baselines(people: Path) -> None:

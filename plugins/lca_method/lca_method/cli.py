@@ -7,10 +7,12 @@ from importlib import import_module
 import tyro
 
 from lca_method.analysis.command import AnalyzeConfig
+from lca_method.avatar.create_command import CreateConfig
+from lca_method.avatar.drive_command import DriveConfig
 from lca_method.evaluating.command import EvalConfig
 from lca_shared.errors import UserError
 
-SUBCOMMANDS = {"eval": EvalConfig, "analyze": AnalyzeConfig}
+SUBCOMMANDS = {"create": CreateConfig, "drive": DriveConfig, "eval": EvalConfig, "analyze": AnalyzeConfig}
 """Configurations by name; the module of each has ``run(config)``."""
 
 
@@ -26,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         SUBCOMMANDS,
         args=arguments,
         prog="lca",
-        description="Codec avatars: what trained models are worth, and what they look at. --debug shows tracebacks.",
+        description="Codec avatars: make and move them, find out what models are worth. --debug shows tracebacks.",
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
     )
     try:

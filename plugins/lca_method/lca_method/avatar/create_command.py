@@ -1,0 +1,48 @@
+"""``lca create``: photos or a video of a person into an avatar."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class CreateConfig:
+    """Make an avatar of a person from 1 to 16 photos or a video of them, or of somebody in a dataset.
+
+    Pictures go through `lca-data process` first; a dataset is taken as it is.
+    """
+
+    checkpoint: Path
+    """Folder of a training run, its config.yml, or a checkpoint inside it."""
+    images: tuple[Path, ...]
+    """Photos of one person, or one video, or one folder of photos, or one dataset."""
+    output: Path
+    """NAME.avatar"""
+    subject: str | None = None
+    """Of a dataset with several people: whose avatar."""
+    references: int = 8
+    """Pictures that are shown to the model at most, spread over a video, the best-seen ones."""
+    person: int | None = None
+    """Which of several people in the pictures, counted from 0 at the left; by default the largest."""
+    licence: str = "unknown"
+    """Of the pictures; goes onto the card."""
+    work_dir: Path | None = None
+    """Keep the processed pictures (a dataset) here; by default they are dropped."""
+    turntable: bool = True
+    """Also write turntable.mp4 into the bundle."""
+    overwrite: bool = False
+    """Replace an avatar of that name."""
+    model_dir: Path | None = None
+    """Looked through first for weights; then LCA_MODEL_DIR, then the user's cache, then they are fetched."""
+    device: str = "auto"
+    """auto, cpu or cuda."""
+
+
+def run(config: CreateConfig) -> None:
+    """Make the avatar.
+
+    Raises:
+        UserError: the pictures or the checkpoint cannot be used, or the output cannot be written.
+    """
+    from lca_method.avatar.creating import create
+
+    create(config)

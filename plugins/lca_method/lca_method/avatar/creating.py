@@ -1,0 +1,164 @@
+"""From pictures on disk to a bundle on disk."""
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lca_dataparsers.dataset.reader import AvatarDataset
+from lca_dataparsers.dataset.schema import DATASET_FILE
+from lca_dataparsers.processing.command import ProcessConfig
+from lca_dataparsers.processing.command import run as process
+from lca_method.analysis.people import ShownPeople
+from lca_method.avatar.avatar import Avatar
+from lca_method.avatar.bundle import CONFIG_FILE, PREVIEW_FILE, SUFFIX, AvatarRecord, save_avatar
+from lca_method.avatar.create_command import CreateConfig
+from lca_method.avatar.filming import filmed
+from lca_method.avatar.from_network import avatar_of
+from lca_method.avatar.motion import Motion
+from lca_method.avatar.viewpoints import cameras_around
+from lca_method.batch import DrivingSignal
+from lca_method.demo.files import write_picture, write_video
+from lca_method.trained_network import TrainedNetwork, load_network
+from lca_shared.errors import UserError
+
+MOST_PHOTOS = 16
+TURNTABLE_FILE = "turntable.mp4"
+_TURNTABLE = (384, 512, 72, 24.0)
+"""Width, height, frames, frames a second."""
+
+
+def create(config: CreateConfig) -> None:
+    """See :func:`lca_method.avatar.create_command.run`."""
+    _check(config)
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
+    trained = load_network(config.checkpoint, device)
+    with _dataset(config) as root:
+        people = ShownPeople.open(root, trained)
+        subject = _subject(config, people.dataset)
+        rows = people.reference_rows(subject, config.references)
+        references = people.references(subject, config.references)
+        with torch.inference_mode():
+            code = trained.network.encode(references, people.shape(subject))
+        avatar = avatar_of(trained.network, code)
+        person = people.dataset.subjects[subject]
+        named = {picture for row in rows if (picture := person.frames["image"][row])}
+        record = AvatarRecord(
+            config.output.name.removesuffix(SUFFIX),
+            _pictures(config, sorted(named)),
+            config.licence if config.licence != "unknown" else person.info.licence,
+            _checkpoint_record(trained),
+        )
+    save_avatar(avatar, record, config.output, overwrite=config.overwrite)
+    preview(avatar, config.output, config.turntable)
+    size = sum(file.stat().st_size for file in config.output.iterdir())
+    print(
+        f"Wrote {config.output} ({size / 2**20:.1f} MB, {avatar.canonical.count} Gaussians, made from {len(rows)} "
+        f"pictures). Next: lca drive {config.output} --motion DATASET --output video.mp4"
+    )
+
+
+def preview(avatar: Avatar, path: Path, turntable: bool) -> None:
+    """Put a picture, and a video of one turn, into a bundle.
+
+    Raises:
+        UserError: they cannot be written.
+    """
+    width, height, frames, rate = _TURNTABLE
+    pose = avatar.rest_pose.to("cpu")[None]
+    still = Motion(
+        DrivingSignal(pose, torch.zeros(1, len(avatar.body.expression_names))),
+        torch.zeros(1, dtype=torch.float64),
+        avatar.body.driven_joints,
+        avatar.body.expression_names,
+    )
+    turning = still.at(torch.arange(frames if turntable else 1, dtype=torch.float64) / rate)
+    place = turning.signal.pose.root_translation
+    cameras = cameras_around(avatar.body, place, (width, height), view="orbit")
+    pictures = filmed(avatar, turning, cameras, torch.ones(3))
+    first = next(pictures)
+    write_picture(first, path / PREVIEW_FILE)
+    if turntable:
+        write_video(_after(first, pictures), path / TURNTABLE_FILE, rate)
+
+
+def _after(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
+    yield first
+    yield from rest
+
+
+def _check(config: CreateConfig) -> None:
+    if config.output.suffix != SUFFIX:
+        raise UserError(f"--output {config.output}: give a name that ends with {SUFFIX}.")
+    if config.output.exists() and not (config.overwrite and (config.output / CONFIG_FILE).is_file()):
+        raise UserError(f"{config.output} exists already. Choose another name, or give --overwrite.")
+    if not config.images:
+        raise UserError("Name photos, a video or a dataset with --images.")
+    if len(config.images) > MOST_PHOTOS:
+        raise UserError(f"{len(config.images)} photos are more than the model looks at: give {MOST_PHOTOS} at most.")
+    if config.references < 1:
+        raise UserError("--references needs a number of at least 1.")
+    for path in config.images:
+        if not path.exists():
+            raise UserError(f"{path} does not exist.")
+
+
+@contextmanager
+def _dataset(config: CreateConfig) -> Iterator[Path]:
+    """The pictures as a dataset."""
+    first = config.images[0]
+    if len(config.images) == 1 and (first / DATASET_FILE).exists():
+        yield first
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        source, holds = first, "auto"
+        if len(config.images) > 1:
+            source, holds = _photos_in(Path(scratch) / "photos", config.images), "photos"
+        elif first.is_dir():
+            holds = "photos"
+        root = config.work_dir or Path(scratch) / "dataset"
+        settings = ProcessConfig(
+            input=source,
+            output_dir=root,
+            folder_holds=holds,  # type: ignore[arg-type]
+            subject="person",
+            person=config.person,
+            licence=config.licence,
+            overlay=config.work_dir is not None,
+            model_dir=config.model_dir,
+        )
+        process(settings)
+        yield root
+
+
+def _photos_in(folder: Path, images: tuple[Path, ...]) -> Path:
+    """A folder of links to photos from anywhere, in the order in which they were given."""
+    folder.mkdir()
+    for index, path in enumerate(images):
+        if not path.is_file():
+            raise UserError(f"{path} is not a photo. Give several photos, or one folder, video or dataset.")
+        (folder / f"{index:02d}_{path.name}").symlink_to(path.resolve())
+    return folder
+
+
+def _subject(config: CreateConfig, dataset: AvatarDataset) -> str:
+    names = list(dataset.subjects)
+    if config.subject is not None or len(names) == 1:
+        return config.subject or names[0]
+    some = ", ".join(names[:8]) + (" ..." if len(names) > 8 else "")
+    raise UserError(f"{dataset.root} holds {len(names)} people ({some}): say whose avatar with --subject.")
+
+
+def _pictures(config: CreateConfig, images: list[str]) -> tuple[str, ...]:
+    given = tuple(path.name for path in config.images)
+    return given if len(given) > 1 else (f"{given[0]} ({len(images)} pictures)",)
+
+
+def _checkpoint_record(trained: TrainedNetwork) -> dict[str, Any]:
+    with trained.checkpoint.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"method": trained.run.get("method_name"), "steps": trained.steps, "sha256": digest}

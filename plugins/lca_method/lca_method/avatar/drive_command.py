@@ -1,0 +1,134 @@
+"""``lca drive``: an avatar and a motion into a video."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from lca_method.avatar.avatar import Avatar
+    from lca_method.avatar.motion import Motion
+
+
+@dataclass(frozen=True)
+class DriveConfig:
+    """Move an avatar as somebody else moved, into an mp4 or a folder of PNGs."""
+
+    avatar: Annotated[Path, tyro.conf.Positional]
+    """NAME.avatar, from `lca create`."""
+    motion: Path
+    """A processed video (the dataset of `lca-data process`), any dataset, or an .npz of named arrays."""
+    output: Path
+    """VIDEO.mp4, or a folder that gets PNGs (with alpha if the background is none)."""
+    subject: str | None = None
+    """Whose motion, where the dataset holds several people."""
+    size: tuple[int, int] = (512, 512)
+    """Width and height, pixels."""
+    fps: float | None = None
+    """Frames a second; by default those of the recording."""
+    start: float = 0.0
+    """Seconds of the motion to skip."""
+    seconds: float | None = None
+    """Length at most."""
+    view: Literal["front", "orbit", "head"] = "front"
+    """Where the camera is."""
+    turns: float = 1.0
+    """Of the orbit."""
+    follow: bool = True
+    """The camera follows the body; otherwise it stands still and takes in the whole way."""
+    stay: bool = False
+    """Keep the root at its first place."""
+    background: str = "white"
+    """A colour as white, black, grey or #rrggbb; none = transparent (PNGs only)."""
+    threads: int = 0
+    """Of the processor; 0 = all cores."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+def run(config: DriveConfig) -> None:
+    """Film the avatar.
+
+    Raises:
+        UserError: the avatar or the motion cannot be used, or the output cannot be written.
+    """
+    import time
+
+    import torch
+    from tqdm import tqdm
+
+    from lca_method.avatar.bundle import load_avatar
+    from lca_method.avatar.colors import named_color
+    from lca_method.avatar.filming import filmed
+    from lca_method.avatar.motion_files import read_motion
+    from lca_method.avatar.viewpoints import cameras_around
+    from lca_shared.errors import UserError
+
+    background = named_color(config.background)
+    video = config.output.suffix.lower() == ".mp4"
+    if config.output.suffix and not video:
+        raise UserError(f"{config.output}: the output is a video called NAME.mp4 or a folder for PNGs.")
+    if background is None and video:
+        raise UserError("An mp4 has no transparency: give a folder for PNGs, or another --background.")
+    if min(config.size) < 16:
+        raise UserError(f"--size {config.size[0]} {config.size[1]} is too small: at least 16 pixels.")
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
+    avatar = load_avatar(config.avatar, device).avatar
+    motion = _prepared(config, read_motion(config.motion, config.subject), avatar)
+    cameras = cameras_around(
+        avatar.body,
+        motion.signal.pose.root_translation,
+        config.size,
+        view=config.view,
+        turns=config.turns,
+        follow=config.follow,
+    )
+    rate = config.fps or motion.rate
+    begun = time.monotonic()
+    shown = tqdm(filmed(avatar, motion, cameras, background), total=len(motion), desc="filming", unit="frame")
+    count = _written((frame for frame in shown), config.output, rate)
+    reached = count / (time.monotonic() - begun)
+    print(
+        f"Wrote {count} frames ({rate:.3g} a second) to {config.output} at {reached:.1f} frames a second, "
+        f"{avatar.canonical.count} Gaussians, {config.size[0]} x {config.size[1]} on {device}."
+    )
+
+
+def _prepared(config: DriveConfig, motion: "Motion", avatar: "Avatar") -> "Motion":
+    """The part of a motion that is wanted, at the wanted rate, for the avatar's body."""
+    import torch
+
+    from lca_method.avatar.motion import leg_length
+    from lca_shared.errors import UserError
+
+    body = avatar.body
+    if not set(motion.joints) & set(body.driven_joints):
+        raise UserError(f"{config.motion} moves none of the avatar's joints ({', '.join(body.driven_joints[:4])} ...).")
+    rate = config.fps or motion.rate
+    begin = float(motion.times[0]) + config.start
+    length = motion.duration - config.start
+    if length < 0:
+        raise UserError(f"--start {config.start:g} is after the end of the motion ({motion.duration:.2f} s).")
+    if config.seconds is not None:
+        length = min(length, config.seconds)
+    times = begin + torch.arange(int(length * rate + 1e-6) + 1, dtype=torch.float64) / rate
+    own = leg_length(body.joint_names, body.template_joints)
+    scale = own / motion.leg_length if own and motion.leg_length else 1.0
+    motion = motion.at(times).named(body.driven_joints, body.expression_names).walked(scale)
+    return motion.staying() if config.stay else motion
+
+
+def _written(frames: "Iterator[np.ndarray]", output: Path, rate: float) -> int:
+    from lca_method.demo.files import write_picture, write_video
+
+    if output.suffix:
+        return write_video(frames, output, rate)
+    count = 0
+    for count, frame in enumerate(frames, start=1):
+        write_picture(frame, output / f"{count - 1:06d}.png")
+    return count

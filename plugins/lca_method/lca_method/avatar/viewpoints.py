@@ -1,0 +1,62 @@
+"""Cameras that look at an avatar."""
+
+import math
+from typing import Literal
+
+import torch
+
+from lca_shared.body.compact_body import CompactBody
+from lca_shared.cameras import Cameras, look_at, pinhole_intrinsics
+from lca_shared.tensors import Float, Tensor
+
+DISTANCE = 3.5
+"""Metres from the camera to the middle of the body."""
+_ROOM = 1.25
+"""Height of the picture over the body's."""
+
+View = Literal["front", "orbit", "head"]
+
+
+def cameras_around(
+    body: CompactBody,
+    root_translation: Float[Tensor, "frames 3"],
+    size: tuple[int, int],
+    *,
+    view: View = "front",
+    turns: float = 1.0,
+    follow: bool = True,
+) -> Cameras:
+    """A camera for each frame, at the height of the middle of the body.
+
+    Args:
+        body: at the Gaussians' points, at rest.
+        root_translation: metres.
+        size: width and height, pixels.
+        view: ``front``: in front of a body that faces -Y; ``orbit``: around it, with the head's height kept; ``head``:
+            in front of the face.
+        turns: of an orbit, counted over all frames.
+        follow: the camera goes where the root goes (smoothly it is as the motion is); else it stays at the first
+            frame's place and takes in the whole way.
+    """
+    points = body.template_vertices
+    if view == "head" and "head" in body.regions and bool(body.regions["head"].any()):
+        points = points[body.regions["head"]]
+    low, high = points.amin(0), points.amax(0)
+    places = root_translation.cpu().float()
+    room = _ROOM * (high - low).cpu()
+    middle = ((low + high) / 2).cpu() + places
+    if not follow:
+        room = room + places.amax(0) - places.amin(0)
+        middle = middle.mean(0, keepdim=True).expand_as(middle)
+    count = len(places)
+    angle = torch.zeros(count)
+    if view == "orbit":
+        angle = 2 * math.pi * turns * torch.arange(count) / max(count, 1)
+    distance = DISTANCE * (0.4 if view == "head" else 1.0)
+    eye = middle + distance * torch.stack([angle.sin(), -angle.cos(), torch.zeros(count)], dim=-1)
+    width, height = size
+    extent = max(float(room[2]) / height, float(room[:2].max()) / width)
+    focal = distance / extent
+    matrices = look_at(eye, middle)
+    intrinsics = pinhole_intrinsics(focal, width, height).expand(count, 3, 3)
+    return Cameras(matrices, intrinsics, width, height)

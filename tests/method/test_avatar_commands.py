@@ -1,0 +1,204 @@
+"""Motions on disk and in time, cameras around an avatar, and the commands ``lca create`` and ``lca drive``."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lca_method.avatar.bundle import AvatarRecord, load_avatar, save_avatar
+from lca_method.avatar.filming import filmed
+from lca_method.avatar.from_network import avatar_of
+from lca_method.avatar.motion import Motion, leg_length
+from lca_method.avatar.motion_files import read_motion, write_motion
+from lca_method.avatar.viewpoints import cameras_around
+from lca_method.cli import main
+from lca_shared.cameras import project
+from lca_shared.errors import UserError
+from lca_shared.rotations import geodesic_angle, rotation_vector_to_matrix
+
+
+@pytest.fixture
+def motion(body, random_driving) -> Motion:
+    times = torch.tensor([0.0, 0.1, 0.3, 0.4], dtype=torch.float64)
+    return Motion(random_driving((4,)), times, body.driven_joints, body.expression_names, 0.8)
+
+
+@pytest.fixture
+def bundle(model, body, random_references, tmp_path) -> Path:
+    code = model.eval().encode(random_references((), 3), torch.zeros(len(body.shape_names)))
+    save_avatar(avatar_of(model, code), AvatarRecord("a"), tmp_path / "a.avatar")
+    return tmp_path / "a.avatar"
+
+
+def test_motions_pass_through_what_was_recorded(motion: Motion) -> None:
+    dense = motion.at(torch.linspace(0, 0.4, 9, dtype=torch.float64))
+    for original, at in ((0, 0), (1, 2), (2, 6), (3, 8)):
+        for name in ("joint_rotations", "root_rotation"):
+            one, other = (rotation_vector_to_matrix(getattr(m.signal.pose, name)) for m in (dense, motion))
+            assert float(geodesic_angle(one[at], other[original]).max()) < 1e-2
+        torch.testing.assert_close(dense.signal.expression[at], motion.signal.expression[original])
+    halfway = motion.at(torch.tensor([0.2], dtype=torch.float64)).signal.expression[0]
+    torch.testing.assert_close(halfway, motion.signal.expression[1:3].mean(0))
+
+
+def test_motions_stand_still_outside_their_time(motion: Motion) -> None:
+    outside = motion.at(torch.tensor([-1.0, 9.0], dtype=torch.float64)).signal
+    torch.testing.assert_close(outside.pose.root_translation, motion.signal.pose.root_translation[[0, 3]])
+    one = replace(motion, times=motion.times[:1], signal=_frames(motion.signal, [0]))
+    torch.testing.assert_close(one.at(torch.tensor([0.5]).double()).signal.expression, motion.signal.expression[:1])
+
+
+def test_other_rigs_get_what_they_share_by_name(motion: Motion) -> None:
+    joints = [motion.joints[5], "tail", motion.joints[0]]
+    named = motion.named(joints, ["jawOpen", "wink"])
+    rotations = motion.signal.pose.joint_rotations
+    torch.testing.assert_close(named.signal.pose.joint_rotations[:, 0], rotations[:, 5])
+    torch.testing.assert_close(named.signal.pose.joint_rotations[:, 2], rotations[:, 0])
+    assert named.signal.pose.joint_rotations[:, 1].abs().max() == 0
+    assert named.signal.joint_confidence[:, 1].max() == 0
+    jaw = motion.expressions.index("jawOpen")
+    torch.testing.assert_close(named.signal.expression[:, 0], motion.signal.expression[:, jaw])
+    assert named.signal.expression[:, 1].abs().max() == 0
+    same = motion.named(motion.joints, motion.expressions)
+    torch.testing.assert_close(same.signal.pose.joint_rotations, rotations)
+
+
+def test_short_legs_walk_less_far(motion: Motion) -> None:
+    way = motion.walked(0.5).signal.pose.root_translation
+    own = motion.signal.pose.root_translation
+    assert way[0].abs().max() == 0
+    torch.testing.assert_close(way[3], (own[3] - own[0]) / 2)
+    assert (motion.staying().signal.pose.root_translation == own[0]).all()
+
+
+def test_leg_length_is_the_bodys(body) -> None:
+    assert 0.7 < leg_length(body.joint_names, body.template_joints) < 0.9
+    assert leg_length(("a",), torch.zeros(1, 3)) is None
+
+
+def test_motion_files_hold_the_motion(motion: Motion, tmp_path: Path) -> None:
+    write_motion(motion, tmp_path / "m.npz")
+    read = read_motion(tmp_path / "m.npz")
+    assert read.joints == motion.joints and read.expressions == motion.expressions
+    assert read.leg_length == pytest.approx(0.8)
+    torch.testing.assert_close(read.times, motion.times)
+    torch.testing.assert_close(read.signal.pose.joint_rotations, motion.signal.pose.joint_rotations)
+    torch.testing.assert_close(read.signal.expression, motion.signal.expression)
+
+
+def test_a_dataset_is_a_motion(people: Path) -> None:
+    motion = read_motion(people, "emil")
+    assert len(motion) == 6 and motion.leg_length > 0.5
+    folder = read_motion(people / "subjects" / "emil")
+    torch.testing.assert_close(folder.signal.pose.root_translation, motion.signal.pose.root_translation)
+    with pytest.raises(UserError, match="--subject"):
+        read_motion(people)
+    with pytest.raises(UserError, match="no subject 'nobody'"):
+        read_motion(people, "nobody")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"times": None}, "lacks the arrays times"),
+        ({"root_rotation": np.zeros((4, 2))}, "root_rotation is"),
+        ({"joint_rotations": np.full((4, 52, 3), np.nan)}, "not finite"),
+        ({"times": np.array([0.0, 2.0, 1.0, 3.0])}, "must increase"),
+        ({"schema_version": np.int64(9)}, "version 9"),
+        ({"joint_rotations": np.array(["a"] * 4)}, "joint_rotations is"),
+    ],
+)
+def test_bad_motions_give_one_message(motion: Motion, tmp_path: Path, change, message) -> None:
+    write_motion(motion, tmp_path / "m.npz")
+    with np.load(tmp_path / "m.npz") as file:
+        arrays = {**dict(file), **change}
+    np.savez(tmp_path / "n.npz", **{name: value for name, value in arrays.items() if value is not None})
+    with pytest.raises(UserError, match=message):
+        read_motion(tmp_path / "n.npz")
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "m.npz").read_bytes()[:300])
+    with pytest.raises(UserError, match=r"cut\.npz is not a readable"):
+        read_motion(tmp_path / "cut.npz")
+    (tmp_path / "v.mp4").write_bytes(b"")
+    with pytest.raises(UserError, match="lca-data process"):
+        read_motion(tmp_path / "v.mp4")
+
+
+@pytest.mark.parametrize("view", ["front", "orbit"])
+@pytest.mark.parametrize("follow", [True, False])
+def test_the_body_is_in_the_picture(body, view, follow) -> None:
+    way = torch.stack([torch.linspace(0, 1, 5), torch.zeros(5), torch.zeros(5)], dim=-1)
+    cameras = cameras_around(body, way, (120, 160), view=view, follow=follow)
+    points = body.template_vertices + way[:, None]
+    pixels = project(cameras, points)[0]
+    assert (pixels > 0).all() and (pixels[..., 0] < 120).all() and (pixels[..., 1] < 160).all()
+    if view == "front":
+        right = (
+            pixels[0, body.template_vertices[:, 0].argmax(), 0] - pixels[0, body.template_vertices[:, 0].argmin(), 0]
+        )
+        assert right > 20  # the person's left, +X, is on the right of the picture
+
+
+def test_frames_do_not_depend_on_how_many_are_computed_at_once(bundle, motion: Motion) -> None:
+    avatar = load_avatar(bundle).avatar
+    motion = motion.walked(0.0)
+    cameras = cameras_around(avatar.body, motion.signal.pose.root_translation, (40, 48))
+    one, four = (list(filmed(avatar, motion, cameras, torch.ones(3), together=n)) for n in (1, 3))
+    for first, second in zip(one, four, strict=True):
+        assert first.shape == (48, 40, 3) and np.abs(first.astype(int) - second).max() <= 1
+    clear = next(filmed(avatar, motion, cameras, None))
+    assert clear.shape == (48, 40, 4) and clear[0, 0, 3] == 0 and clear[..., 3].max() > 200
+    over_white = clear[..., :3] * (clear[..., 3:] / 255) + 255 - clear[..., 3:]
+    assert np.abs(over_white - one[0]).max() < 3
+
+
+def test_driving_by_command(bundle, motion: Motion, tmp_path: Path, capsys) -> None:
+    write_motion(motion, tmp_path / "m.npz")
+    common = ["drive", str(bundle), "--motion", str(tmp_path / "m.npz"), "--size", "32", "48", "--device", "cpu"]
+    assert main([*common, "--output", str(tmp_path / "v.mp4"), "--fps", "20"]) == 0
+    assert "Wrote 9 frames (20 a second)" in capsys.readouterr().out
+    with av.open(str(tmp_path / "v.mp4")) as video:
+        assert len(list(video.decode(video=0))) == 9
+    options = ["--output", str(tmp_path / "png"), "--background", "none", "--seconds", "0.2", "--fps", "10"]
+    assert main([*common, *options]) == 0
+    assert Image.open(tmp_path / "png" / "000002.png").mode == "RGBA"
+    assert len(list((tmp_path / "png").iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--output", "x.mp4", "--background", "none"], "no transparency"),
+        (["--output", "x.avi"], "NAME.mp4"),
+        (["--output", "x.mp4", "--background", "reddish"], "not a colour"),
+        (["--output", "x.mp4", "--start", "60"], "after the end"),
+        (["--output", "x.mp4", "--size", "2", "2"], "too small"),
+    ],
+)
+def test_driving_says_what_is_wrong(bundle, motion: Motion, tmp_path: Path, capsys, options, message) -> None:
+    write_motion(motion, tmp_path / "m.npz")
+    assert main(["drive", str(bundle), "--motion", str(tmp_path / "m.npz"), *options]) == 1
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+def _frames(signal, rows):
+    confidence = signal.joint_confidence
+    return replace(
+        signal,
+        pose=signal.pose[rows],
+        expression=signal.expression[rows],
+        joint_confidence=None if confidence is None else confidence[rows],
+    )
+
+
+def test_the_camera_goes_once_around(body) -> None:
+    cameras = cameras_around(body, torch.zeros(4, 3), (64, 64), view="orbit")
+    points = body.template_vertices
+    eyes = cameras.world_centers() - (points.amin(0) + points.amax(0)) / 2
+    angles = torch.atan2(eyes[:, 0], -eyes[:, 1]) % (2 * math.pi)
+    torch.testing.assert_close(angles, torch.arange(4) * math.pi / 2, atol=1e-3, rtol=0)
