@@ -14,7 +14,7 @@ import torch
 
 from benchmarks import synth as benchmark
 from lca_dataparsers.dataset.reader import AvatarDataset
-from lca_dataparsers.overlay import shaded_mesh
+from lca_dataparsers.mesh_shading import shaded_mesh
 from lca_dataparsers.processing.fitting.expression import gaze_from_blendshapes
 from lca_dataparsers.synthetic.body_fields import body_fields
 from lca_dataparsers.synthetic.command import SynthConfig, run

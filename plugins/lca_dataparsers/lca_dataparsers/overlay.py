@@ -2,8 +2,8 @@
 
 import cv2
 import numpy as np
-import open3d as o3d
 
+from lca_dataparsers.mesh_shading import shaded_mesh
 from lca_shared.cameras import Cameras
 from lca_shared.tensors import Float, Int, Tensor
 
@@ -39,32 +39,10 @@ def draw_mesh_overlay(
     shading, covered = shaded_mesh(vertices_world, faces, camera)
     if image.shape[:2] != covered.shape:
         raise ValueError(f"the picture is {image.shape[:2]}, the camera's {covered.shape}")
-    weight = (opacity * covered)[..., None]
-    drawn = image * (1 - weight) + np.array(color, float) * shading[..., None] * weight
-    return np.clip(drawn + 0.5, 0, 255).astype(np.uint8)
-
-
-def shaded_mesh(
-    vertices_world: Float[Tensor, "vertices 3"], faces: Int[Tensor, "faces 3"], camera: Cameras
-) -> tuple[np.ndarray, np.ndarray]:
-    """Brightness 0..1 (light from the camera) and which pixels the mesh covers; both [h, w]."""
-    scene = o3d.t.geometry.RaycastingScene()
-    scene.add_triangles(
-        o3d.core.Tensor.from_numpy(np.ascontiguousarray(vertices_world.detach().cpu().numpy(), np.float32)),
-        o3d.core.Tensor.from_numpy(np.ascontiguousarray(faces.cpu().numpy(), np.uint32)),
-    )
-    rays = o3d.t.geometry.RaycastingScene.create_rays_pinhole(
-        intrinsic_matrix=o3d.core.Tensor.from_numpy(camera.intrinsics.cpu().double().numpy()),
-        extrinsic_matrix=o3d.core.Tensor.from_numpy(camera.camera_from_world.cpu().double().numpy()),
-        width_px=camera.width,
-        height_px=camera.height,
-    )
-    hits = scene.cast_rays(rays)
-    covered = np.isfinite(hits["t_hit"].numpy())
-    directions = rays.numpy()[..., 3:]
-    directions = directions / np.linalg.norm(directions, axis=-1, keepdims=True)
-    facing = np.abs((hits["primitive_normals"].numpy() * directions).sum(axis=-1))
-    return np.where(covered, 0.35 + 0.65 * facing, 0.0), covered
+    drawn = np.array(image)
+    tint = shading[covered][:, None].astype(np.float32) * np.array(color, np.float32)
+    drawn[covered] = np.clip(drawn[covered] * (1 - opacity) + opacity * tint + 0.5, 0, 255).astype(np.uint8)
+    return drawn
 
 
 def draw_mask_outline(

@@ -179,10 +179,13 @@ def _tell(config: ProcessConfig, reports: dict[str, dict], kept: int) -> None:
     from rich.console import Console
 
     from lca_dataparsers.processing.report import report_table, summary_table
+    from lca_dataparsers.processing.timing import steps_table
 
     console = Console()
     if len(reports) == 1:
-        console.print(report_table(*next(iter(reports.items()))))
+        subject, report = next(iter(reports.items()))
+        console.print(report_table(subject, report))
+        console.print(steps_table(report["steps"], report["pictures"]))
     elif reports:
         console.print(summary_table(reports))
     used, read = (sum(report[key] for report in reports.values()) for key in ("used", "pictures"))

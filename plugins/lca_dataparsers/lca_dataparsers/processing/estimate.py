@@ -1,5 +1,6 @@
 """All pictures of a source through the detectors, chunk by chunk, on several threads, resumable."""
 
+import bisect
 import queue
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +19,8 @@ from lca_dataparsers.processing.work_folder import WorkFolder
 
 CHUNK = 24
 """Pictures per chunk of a clip: what a killed run loses at most. Bounds the memory."""
+HAND_STRIDE = 4
+"""Pictures of a chunk in which both hands are always looked for."""
 
 
 def estimate_source(
@@ -89,18 +92,19 @@ def _observed(
         finally:
             idle.put(estimator)
 
-    def look_closer(picture: Picture, person: Sighting | None, alone: bool) -> PersonDetails | None:
+    def look_closer(row: int, hands: tuple[bool, bool]) -> PersonDetails | None:
+        person = chosen[row]
         if person is None:
             return None
         estimator = idle.get()
         try:
-            return estimator.details(picture.image, person, alone)
+            return estimator.details(pictures[row].image, person, len(people[row] or []) == 1, hands)
         finally:
             idle.put(estimator)
 
     people = list(pool.map(look, pictures))
     chosen = [chooser.choose(found or []) for found in people]
-    details = list(pool.map(look_closer, pictures, chosen, [len(found or []) == 1 for found in people]))
+    details = _all_details(len(pictures), look_closer, pool)
 
     times, first = np.array([picture.time for picture in pictures]), pictures[0]
     observations = empty_observations(times, first.size, first.focal)
@@ -129,6 +133,27 @@ def _observed(
         )
         masks.append(None if refused else mask)
     return observations, notes, masks
+
+
+def _all_details(
+    count: int, look_closer: Callable[[int, tuple[bool, bool]], PersonDetails | None], pool: ThreadPoolExecutor
+) -> list[PersonDetails | None]:
+    """Details of all pictures of a chunk. Looking in vain for a hand costs as much as all the rest, so between two
+    pictures, :data:`HAND_STRIDE` apart, in neither of which a hand was found, it is not looked for.
+    """
+    probes = sorted({*range(0, count, HAND_STRIDE), count - 1})
+    details: dict[int, PersonDetails | None] = dict(
+        zip(probes, pool.map(look_closer, probes, [(True, True)] * len(probes)))
+    )
+    between = [row for row in range(count) if row not in details]
+    likely = []
+    for row in between:
+        after = bisect.bisect(probes, row)
+        around = [found.hand_scores > 0 for at in probes[after - 1 : after + 1] if (found := details[at]) is not None]
+        left, right = np.any(around, axis=0) if around else (True, True)
+        likely.append((bool(left), bool(right)))
+    details |= zip(between, pool.map(look_closer, between, likely))
+    return [details[row] for row in range(count)]
 
 
 def _with_transparency(mask: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:

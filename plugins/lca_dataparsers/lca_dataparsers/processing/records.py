@@ -11,11 +11,14 @@ from lca_dataparsers.processing.notes import BLURRED, FrameNote, blurred
 from lca_dataparsers.processing.observations import ClipObservations
 from lca_dataparsers.processing.one_camera import Placement
 from lca_shared.body import CompactBody
+from lca_shared.body.model import ShapedBody
 from lca_shared.cameras import project
 from lca_shared.tensors import Float
 
 _HEAD_ROOM = 0.6
 """Half the side of the face box over the extent of the projected head: a tenth to spare on each side, and no hair."""
+_AT_ONCE = 64
+"""Frames whose heads are posed together."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +46,21 @@ def head_of(body: CompactBody) -> CompactBody:
     return body.subset(torch.nonzero(body.regions["head"])[:, 0])
 
 
-def head_box(head: CompactBody, fit: ClipFit, row: int) -> Float[np.ndarray, "4"]:
-    """A square around the fitted head (see :func:`head_of`) in the fit's camera: left, top, right, bottom, pixels."""
-    vertices = head.skinned(head.shaped(fit.shape, fit.expression[row]), fit.pose[row])
-    pixels = project(fit.cameras[row], vertices)[0]
-    low, high = pixels.amin(dim=0), pixels.amax(dim=0)
-    middle, half = (low + high) / 2, (high - low).max() * _HEAD_ROOM
-    return torch.cat([middle - half, middle + half]).double().numpy()
+def head_boxes(body: CompactBody, fit: ClipFit) -> Float[np.ndarray, "frames 4"]:
+    """Squares around the fitted head in the fit's camera: left, top, right, bottom, pixels."""
+    head = head_of(body)
+    shaped, boxes = head.shaped(fit.shape), []
+    for start in range(0, len(fit.expression), _AT_ONCE):
+        rows = slice(start, start + _AT_ONCE)
+        moved = ShapedBody(
+            head.with_expression(shaped.vertices.expand(len(fit.expression[rows]), -1, -1), fit.expression[rows]),
+            head.shaped_joints(fit.shape, fit.expression[rows]),
+        )
+        pixels = project(fit.cameras[rows], head.skinned(moved, fit.pose[rows]))[0]
+        low, high = pixels.amin(dim=1), pixels.amax(dim=1)
+        half = _HEAD_ROOM * (high - low).amax(dim=1, keepdim=True)
+        boxes.append(torch.cat([(low + high) / 2 - half, (low + high) / 2 + half], dim=1).numpy())
+    return np.concatenate(boxes)
 
 
 def frame_record(clip: FittedClip, row: int, head_box: Float[np.ndarray, "4"]) -> FrameRecord:

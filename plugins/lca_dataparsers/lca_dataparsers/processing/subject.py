@@ -1,6 +1,5 @@
 """One subject from detection to the dataset."""
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,8 +21,9 @@ from lca_dataparsers.processing.observations import ClipObservations, concatenat
 from lca_dataparsers.processing.one_camera import IN_PLACE, Placement, brought_together
 from lca_dataparsers.processing.overlay_video import NoOverlay, Overlay, SheetOverlay, VideoOverlay, drawn_frame
 from lca_dataparsers.processing.progress import Stages
-from lca_dataparsers.processing.records import FittedClip, frame_record, head_box, head_of
+from lca_dataparsers.processing.records import FittedClip, frame_record, head_boxes
 from lca_dataparsers.processing.report import make_report, timing
+from lca_dataparsers.processing.timing import StepTimes, gathered_times
 from lca_dataparsers.processing.work_folder import WorkFolder
 from lca_shared.body import get_body_model
 from lca_shared.errors import UserError
@@ -66,16 +66,19 @@ def process_subject(
         UserError: the source cannot be read, nobody was found, or no picture is good enough; what was detected stays
             in ``folder``.
     """
-    start = time.monotonic()
-    with stages.stage(f"{name}: detecting", source.expected) as advance:
+    times, before = StepTimes(), gathered_times(estimators)
+    with times.step("detect"), stages.stage(f"{name}: detecting", source.expected) as advance:
         estimate_source(
             source, folder, estimators, long_side=settings.long_side, person=settings.person, progress=advance
         )
-    clip = _fitted(name, source, folder, settings, stages)
+    for part, seconds in gathered_times(estimators).items():
+        times.add(part, seconds - before.get(part, 0.0))
+    with times.step("fit"):
+        clip = _fitted(name, source, folder, settings, stages)
     reasons = clip.reasons()
     if not any(reason == "" for reason in reasons):
         raise UserError(f"{source.path}: no picture can be used ({_said(reasons)}).")
-    report = make_report(clip, reasons) | timing(len(reasons), time.monotonic() - start)
+    report = make_report(clip, reasons) | timing(len(reasons), times.seconds)
     subject = SubjectInfo(
         id=name,
         shape=tuple(clip.fit.shape.tolist()),
@@ -84,11 +87,11 @@ def process_subject(
         licence=settings.licence,
         report=report,
     )
-    with stages.stage(f"{name}: writing", report["used"]) as advance:
+    with times.step("write"), stages.stage(f"{name}: writing", report["used"]) as advance:
         with _open_overlay(name, source, clip, settings.overlay) as overlay:
             frames = _counting(_frames(clip, reasons, source, folder, settings, overlay), advance)
             writer.write_subject(subject, frames, overwrite=True)
-    return report | timing(len(reasons), time.monotonic() - start)
+    return report | timing(len(reasons), times.seconds)
 
 
 def _fitted(name: str, source: Source, folder: WorkFolder, settings: SubjectSettings, stages: Stages) -> FittedClip:
@@ -137,7 +140,7 @@ def _frames(
 ) -> Iterator[tuple[FrameRecord, np.ndarray, np.ndarray]]:
     """Frames for the writer, and the overlay on the way: pictures are decoded a second time rather than kept."""
     body = get_body_model(BODY_MODEL)
-    head, every = head_of(body), _every(clip, source)
+    heads, every = head_boxes(body, clip.fit), _every(clip, source)
 
     def made(row: int, picture: Picture) -> tuple[Any, np.ndarray | None]:
         picture, reason = picture.fitted(settings.long_side), reasons[row]
@@ -146,7 +149,7 @@ def _frames(
         drawn = drawn_frame(clip, row, body, picture.image, mask, reason) if wanted else None
         if reason or mask is None:
             return None, drawn
-        return (frame_record(clip, row, head_box(head, clip.fit, row)), picture.image, mask), drawn
+        return (frame_record(clip, row, heads[row]), picture.image, mask), drawn
 
     for frame, drawn in _side_by_side(made, source):
         if drawn is not None:

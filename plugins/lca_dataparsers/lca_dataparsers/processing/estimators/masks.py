@@ -18,6 +18,8 @@ _EDGE_GAIN = 2.0
 _CONFIDENT = 4.0
 """Cap on a detector's log-odds, so that one cannot outvote the other by claiming to be certain."""
 _SMALLEST_PART = 0.02
+_FAINT = 95
+"""Values up to this hardly show once the edge is steepened."""
 
 _WORKING_SIDE = 640
 """Long side of the grid on which the detectors' answers are brought together."""
@@ -80,29 +82,31 @@ def fused_mask(
     factor = min(1.0, _WORKING_SIDE / max(right - left, bottom - top))
     columns, rows = (max(1, round(length * factor)) for length in (right - left, bottom - top))
     grid = Grid(left, top, (right - left) / columns, (bottom - top) / rows, columns, rows)
-    sharp = _looked_at(image, box, portrait, grid)
     if size[1] > _TALL * size[0]:
-        sharp = 0.5 * (sharp + _in_halves(image, box, portrait, grid))
-    body = grid.sample(body_mask, np.zeros(2), width / body_mask.shape[1]).astype(np.float32) / 255
-    odds = (1 - _PORTRAIT_SHARE) * _log_odds(body) + _PORTRAIT_SHARE * _log_odds(sharp)
+        sharp = _in_halves(image, box, portrait, grid)
+    else:
+        sharp = _looked_at(image, box, portrait, grid)
+    body = grid.sample(body_mask, np.zeros(2), width / body_mask.shape[1])
+    odds = cv2.addWeighted(_BODY_ODDS[body], 1 - _PORTRAIT_SHARE, _log_odds(sharp), _PORTRAIT_SHARE, 0)
     if not alone:
         near = max(3, round(0.02 * _WORKING_SIDE)) | 1
-        odds = np.where(cv2.dilate(body, np.ones((near, near))) > 0.3, odds, -_CONFIDENT)
-    probability = 1 / (1 + np.exp(-odds))
-    soft = cv2.resize((probability * 255).astype(np.uint8), (right - left, bottom - top))
+        odds = np.where(cv2.dilate(body, np.ones((near, near))) > 0.3 * 255, odds, np.float32(-_CONFIDENT))
+    soft = without_islands((255 / (1 + cv2.exp(-odds))).astype(np.uint8), _FAINT)
     mask = np.zeros((height, width), np.uint8)
-    mask[top:bottom, left:right] = without_islands(cv2.LUT(soft, _STEEPER))
+    mask[top:bottom, left:right] = cv2.LUT(cv2.resize(soft, (right - left, bottom - top)), _STEEPER)
     return mask
 
 
-def without_islands(mask: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
-    """The mask without parts that are small beside the largest one."""
-    count, labels, statistics, _ = cv2.connectedComponentsWithStats((mask > 64).astype(np.uint8))
+def without_islands(mask: UInt8[np.ndarray, "h w"], above: int = 64) -> UInt8[np.ndarray, "h w"]:
+    """The mask without parts (of values over ``above``) that are small beside the largest one."""
+    count, labels, statistics, _ = cv2.connectedComponentsWithStats((mask > above).astype(np.uint8))
     areas = statistics[:, cv2.CC_STAT_AREA].astype(float)
     areas[0] = 0
     if count < 2:
         return np.zeros_like(mask)
     kept = areas >= _SMALLEST_PART * areas.max()
+    if kept[1:].all():
+        return mask
     # soft pixels around a part that stays, stay
     near = cv2.dilate(kept[labels].astype(np.uint8), np.ones((5, 5)))
     return mask * near
@@ -119,8 +123,12 @@ def mask_box(mask: UInt8[np.ndarray, "h w"]) -> Float[np.ndarray, "4"]:
 
 def _log_odds(probability: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
     limit = 1 / (1 + np.exp(_CONFIDENT))
-    clipped = np.clip(probability, limit, 1 - limit)
-    return np.log(clipped / (1 - clipped)).astype(np.float32)
+    clipped = np.clip(probability, limit, 1 - limit, dtype=np.float32)
+    return cv2.log(clipped / (1 - clipped))
+
+
+_BODY_ODDS = _log_odds(np.arange(256, dtype=np.float32)[None] / 255)[0]
+"""Log-odds of the body detector's 8-bit mask."""
 
 
 def _looked_at(

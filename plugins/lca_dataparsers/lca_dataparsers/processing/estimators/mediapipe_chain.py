@@ -9,7 +9,6 @@ import numpy as np
 from lca_dataparsers.processing.estimators.crops import (
     HAND_LANDMARKS,
     NOSE,
-    SquareCrop,
     body_scale,
     hand_square,
     head_square,
@@ -19,6 +18,7 @@ from lca_dataparsers.processing.estimators.masks import fused_mask, mask_box
 from lca_dataparsers.processing.estimators.mediapipe_models import as_mediapipe, load_models
 from lca_dataparsers.processing.estimators.protocol import PersonDetails, Sighting
 from lca_dataparsers.processing.observations import ARKIT_NAMES, FACE_POINTS, HAND_POINTS
+from lca_dataparsers.processing.timing import StepTimes
 from lca_shared.tensors import Float, UInt8
 
 _SMALL_PERSON = 0.45
@@ -46,10 +46,11 @@ class MediaPipeEstimator:
         MissingWeightsError: a model file is neither on disk nor fetchable.
     """
 
-    name = "mediapipe-0.10-2"
+    name = "mediapipe-0.10-3"
 
     def __init__(self, model_dir: Path | None = None) -> None:
         self._models = load_models(model_dir)
+        self.times = StepTimes()
 
     def close(self) -> None:
         """Free the models."""
@@ -58,24 +59,30 @@ class MediaPipeEstimator:
     def people(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Sighting]:
         """Everybody in the picture, largest first."""
         height, width = image.shape[:2]
-        found = self._bodies(image)
-        for number, person in enumerate(found):
-            size = person.box[2:] - person.box[:2]
-            if size.max() < _SMALL_PERSON * max(width, height):
-                found[number] = self._closer(image, person)
+        with self.times.step("bodies"):
+            found = self._bodies(image)
+            for number, person in enumerate(found):
+                size = person.box[2:] - person.box[:2]
+                if size.max() < _SMALL_PERSON * max(width, height):
+                    found[number] = self._closer(image, person)
         return sorted(found, key=lambda person: -float(np.prod(person.box[2:] - person.box[:2])))
 
-    def details(self, image: UInt8[np.ndarray, "h w 3"], person: Sighting, alone: bool) -> PersonDetails:
+    def details(
+        self, image: UInt8[np.ndarray, "h w 3"], person: Sighting, alone: bool, hands: tuple[bool, bool] = (True, True)
+    ) -> PersonDetails:
         """Face, hands and outline of one person."""
-        face_points, blendshapes, head = self._face(image, person)
-        hands = [self._hand(image, person, side) for side in (0, 1)]
-        mask = fused_mask(image, person.mask, person.box, self._portrait, alone)
+        with self.times.step("face"):
+            face_points, blendshapes, head = self._face(image, person)
+        with self.times.step("hands"):
+            hand_points, hand_scores = self._hands(image, person, hands)
+        with self.times.step("mask"):
+            mask = fused_mask(image, person.mask, person.box, self._portrait, alone)
         return PersonDetails(
             face_points=face_points,
             blendshapes=blendshapes,
             head_from_canonical=head,
-            hand_points=np.stack([points for points, _ in hands]),
-            hand_scores=np.array([score for _, score in hands], np.float32),
+            hand_points=hand_points,
+            hand_scores=hand_scores,
             mask=mask,
             box=mask_box(mask),
         )
@@ -147,41 +154,48 @@ class MediaPipeEstimator:
         blendshapes = np.array([scores.get(name, 0.0) for name in ARKIT_NAMES], np.float32)
         return points, blendshapes, np.asarray(result.facial_transformation_matrixes[0], np.float32)
 
-    def _hand(
-        self, image: UInt8[np.ndarray, "h w 3"], person: Sighting, side: int
-    ) -> tuple[Float[np.ndarray, "21 2"], float]:
-        """(points, score); NaN and 0 where this hand was not seen."""
-        joint = HAND_LANDMARKS[side][1]
-        wrist, visibility = person.points[joint], person.visibility[joint]
-        height, width = image.shape[:2]
-        if visibility >= _WRIST_SEEN and (wrist >= 0).all() and (wrist < [width, height]).all():
+    def _hands(
+        self, image: UInt8[np.ndarray, "h w 3"], person: Sighting, wanted: tuple[bool, bool]
+    ) -> tuple[Float[np.ndarray, "2 21 2"], Float[np.ndarray, "2"]]:
+        """(points, scores) of left and right hand; NaN and 0 where one was not seen."""
+        points, scores = np.full((2, HAND_POINTS, 2), np.nan, np.float32), np.zeros(2, np.float32)
+        for side in (0, 1):
+            visibility = person.visibility[HAND_LANDMARKS[side][1]]
             for factor in _HAND_FACTORS[: 2 if visibility >= _WRIST_PLAIN else 1]:
-                square = hand_square(person.points, side, factor)
-                points, score = self._hand_in(image, square, wrist, side, 0.25 * body_scale(person.points))
-                if score > 0:
-                    return points, score
-        return np.full((HAND_POINTS, 2), np.nan, np.float32), 0.0
+                if not wanted[side] or scores[side] > 0 or not _wrist_seen(person, side, image):
+                    break
+                for found_side, (hand, score) in self._hands_in(image, person, side, factor).items():
+                    # a crop around one hand often shows the other as well
+                    if scores[found_side] == 0 and wanted[found_side] and _wrist_seen(person, found_side, image):
+                        points[found_side], scores[found_side] = hand, score
+        return points, scores
 
-    def _hand_in(
-        self,
-        image: UInt8[np.ndarray, "h w 3"],
-        square: SquareCrop,
-        wrist: Float[np.ndarray, "2"],
-        side: int,
-        reach: float,
-    ) -> tuple[Float[np.ndarray, "21 2"], float]:
-        """The hand of the right side nearest to the body's wrist, if it is within ``reach`` pixels."""
+    def _hands_in(
+        self, image: UInt8[np.ndarray, "h w 3"], person: Sighting, side: int, factor: float
+    ) -> dict[int, tuple[Float[np.ndarray, "21 2"], float]]:
+        """By side the hand of that side that is nearest to the body's wrist, if it is near, in the crop of ``side``."""
+        square = hand_square(person.points, side, factor)
         result = self._models.hand.detect(as_mediapipe(square.cut(image, min(_HAND_CROP, max(64, square.side)))))
-        best, best_score, best_distance = np.full((HAND_POINTS, 2), np.nan, np.float32), 0.0, reach
+        found: dict[int, tuple[np.ndarray, float]] = {}
+        reach = [0.25 * body_scale(person.points)] * 2
         for points, labels in zip(result.hand_landmarks, result.handedness):
             pixels = square.to_picture(np.array([[p.x, p.y] for p in points], np.float32))
-            distance = float(np.linalg.norm(pixels[0] - wrist))
-            if labels[0].category_name == _SIDES[side] and distance < best_distance:
-                best, best_score, best_distance = pixels, float(labels[0].score), distance
-        return best, best_score
+            of = _SIDES.index(labels[0].category_name)
+            distance = float(np.linalg.norm(pixels[0] - person.points[HAND_LANDMARKS[of][1]]))
+            if distance < reach[of]:
+                found[of], reach[of] = (pixels, float(labels[0].score)), distance
+        return found
 
     def _portrait(self, square: Any) -> Float[np.ndarray, "size size"]:
         return self._models.portrait.segment(as_mediapipe(square)).confidence_masks[0].numpy_view().squeeze().copy()
+
+
+def _wrist_seen(person: Sighting, side: int, image: UInt8[np.ndarray, "h w 3"]) -> bool:
+    """Whether there is any use in looking for a hand."""
+    joint = HAND_LANDMARKS[side][1]
+    wrist = person.points[joint]
+    inside = (wrist >= 0).all() and (wrist < [image.shape[1], image.shape[0]]).all()
+    return bool(inside and person.visibility[joint] >= _WRIST_SEEN)
 
 
 def _person_box(

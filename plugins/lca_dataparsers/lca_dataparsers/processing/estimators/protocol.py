@@ -55,8 +55,17 @@ class PersonEstimator(Protocol):
         """Everybody in an sRGB picture, largest first."""
         ...
 
-    def details(self, image: UInt8[np.ndarray, "h w 3"], person: Sighting, alone: bool) -> PersonDetails:
-        """Face, hands and outline of ``person``; ``alone`` = nobody else is in the picture."""
+    def details(
+        self, image: UInt8[np.ndarray, "h w 3"], person: Sighting, alone: bool, hands: tuple[bool, bool] = (True, True)
+    ) -> PersonDetails:
+        """Face, hands and outline of ``person``.
+
+        Args:
+            image: sRGB.
+            person: from :meth:`people` of this picture.
+            alone: nobody else is in the picture.
+            hands: whether to look for the left and the right hand; one that is not looked for is not seen.
+        """
         ...
 
     def close(self) -> None:

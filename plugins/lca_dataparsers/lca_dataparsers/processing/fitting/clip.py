@@ -1,5 +1,6 @@
 """The whole fit: the person from a few frames, then the poses window by window."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import fields, replace
 from itertools import pairwise
@@ -15,6 +16,7 @@ from lca_dataparsers.processing.fitting.optimise import Problem, run_stage, stag
 from lca_dataparsers.processing.fitting.point_body import get_point_body
 from lca_dataparsers.processing.fitting.quality import mask_overlap, measure_frames, refusal
 from lca_dataparsers.processing.fitting.result import NO_PERSON, ClipFit, FitQuality, body_pose, world_camera
+from lca_dataparsers.processing.fitting.side_by_side import side_by_side
 from lca_dataparsers.processing.fitting.stages import ALIGN, COARSE_STAGES, FINE_STAGES, ORIENT, PERSON_STAGES
 from lca_dataparsers.processing.fitting.start import placed, start_state
 from lca_dataparsers.processing.fitting.state import FitState, rest_state
@@ -55,15 +57,25 @@ def fit_clip(
     if len(people) == 0:
         return _nobody(observations, problem)
 
-    targets = _targets(problem, people[chosen], neutral)
-    alone = replace(problem, config=replace(config, independent_frames=True))
+    (state,) = side_by_side(lambda frames: _fit_person(problem, people[frames], neutral), [chosen])
+    if not at_once:
+        person = state
+
+        def fitted(span: tuple[int, int]) -> FitState:
+            return _fit_window(problem, _targets(problem, people[span[0] : span[1]], neutral), person)
+
+        state = joined(side_by_side(fitted, spans), spans)
+    return _result(observations, people, problem, state, neutral)
+
+
+def _fit_person(problem: Problem, people: ClipObservations, neutral: np.ndarray) -> FitState:
+    """Shape and focal length, with the poses of the frames they are read from."""
+    targets = _targets(problem, people, neutral)
+    alone = replace(problem, config=replace(problem.config, independent_frames=True))
     state = _from_scratch(alone, targets, None)
     for stage in PERSON_STAGES:
         state = run_stage(alone, targets, state, stage)
-    if not at_once:
-        windowed = (_targets(problem, people[start:end], neutral) for start, end in spans)
-        state = joined([_fit_window(problem, targets, state) for targets in windowed], spans)
-    return _result(observations, people, problem, state, neutral)
+    return state
 
 
 def best_frames(observations: ClipObservations, count: int) -> np.ndarray:
@@ -136,13 +148,14 @@ def _meter(
         few = len(_coarse(times[start:end], config))
         total += stage_cost((ORIENT, ALIGN, *COARSE_STAGES), few, config)
         total += stage_cost(FINE_STAGES, end - start, config)
-    done = 0
+    done, counting = 0, threading.Lock()
 
     def advance(frames: int) -> None:
         nonlocal done
-        done += frames
-        if progress is not None:
-            progress(min(1.0, done / max(1, total)))
+        with counting:  # windows are fitted on several threads
+            done += frames
+            if progress is not None:
+                progress(min(1.0, done / max(1, total)))
 
     return advance
 
@@ -176,7 +189,11 @@ def _result(
     pose = body_pose(state[nearest], spread("gaze"))
     width, height = observations.image_size
     cameras = Cameras(camera.expand(frames, 4, 4), intrinsics.expand(frames, 3, 3), width, height)
-    iou, inside = mask_overlap(body, state.shape, pose, cameras, observations)
+    chunks = [slice(start, start + 50) for start in range(0, frames, 50)]
+    overlaps = side_by_side(
+        lambda rows: mask_overlap(body, state.shape, pose[rows], cameras[rows], observations[rows]), chunks
+    )
+    iou, inside = (np.concatenate(parts) for parts in zip(*overlaps, strict=True))
     whole = {key: np.concatenate([m[key] for m in measured]) for key in measured[0]}
     arrays = {key: _spread_nan(values, seen, frames) for key, values in whole.items()}
     unseen = ~observations.seen

@@ -14,17 +14,18 @@ def covered_pixels(
 
     Triangles with a corner that is not finite are left out.
     """
-    corners = pixels.detach().double().cpu().numpy()[faces.cpu().numpy()]
-    return torch.from_numpy(_fill(corners, height, width))
+    corners = np.ascontiguousarray(pixels.detach().cpu().numpy(), np.float64)
+    return torch.from_numpy(_fill(corners, faces.cpu().numpy(), height, width))
 
 
 @kernel()
-def _fill(corners: np.ndarray, height: int, width: int) -> np.ndarray:
+def _fill(corners: np.ndarray, faces: np.ndarray, height: int, width: int) -> np.ndarray:
     covered = np.zeros((height, width), np.bool_)
-    for f in range(corners.shape[0]):
-        ax, ay = corners[f, 0, 0] - 0.5, corners[f, 0, 1] - 0.5
-        bx, by = corners[f, 1, 0] - 0.5, corners[f, 1, 1] - 0.5
-        cx, cy = corners[f, 2, 0] - 0.5, corners[f, 2, 1] - 0.5
+    for f in range(faces.shape[0]):
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        ax, ay = corners[a, 0] - 0.5, corners[a, 1] - 0.5
+        bx, by = corners[b, 0] - 0.5, corners[b, 1] - 0.5
+        cx, cy = corners[c, 0] - 0.5, corners[c, 1] - 0.5
         if not np.isfinite(ax + ay + bx + by + cx + cy):
             continue
         left = max(0, int(np.ceil(max(-1.0, min(ax, bx, cx)))))
