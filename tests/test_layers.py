@@ -20,7 +20,6 @@ NERFSTUDIO_SIDE = {
         "lca_datamanager",
         "lca_model",
         "lca_pipeline",
-        "lca_trained",
         "lca_trainer",
         "lca_viewer",
     ),

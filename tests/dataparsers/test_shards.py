@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -160,9 +161,27 @@ def test_the_commands(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert str(folder) in capsys.readouterr().err
 
 
-def test_a_command_for_datasets_says_what_shards_are(shards: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["inspect", str(shards)]) == 1
-    assert "lca-data unshard" in capsys.readouterr().err
+def test_inspect_shows_shards(folder: Path, shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sheets = []
+    for root in (folder, shards):
+        options = ["--sheet", str(tmp_path / "sheet.png"), "--frames", "2", "--size", "64"]
+        assert main(["inspect", str(root), *options]) == 0
+        said = capsys.readouterr().out
+        assert "dora" in said and "anna" in said and "studio" not in said
+        sheets.append(cv2.imread(str(tmp_path / "sheet.png")))
+    assert sheets[0].shape == sheets[1].shape and sheets[1].std() > 10  # the same people, in another order
+
+
+def test_a_person_is_found_by_id(shards: Path) -> None:
+    sharded = ShardedDataset.open(shards)
+    assert sharded.find("dora") and sharded.subjects["dora"].id == "dora"
+    assert sharded.find("anna") and sharded.find("anna")
+    assert not sharded.find("zoe") and "zoe" not in sharded.subjects
+
+
+def test_a_command_for_datasets_says_what_shards_are(shards: Path) -> None:
+    with pytest.raises(UserError, match="lca-data unshard"):
+        AvatarDataset.open(shards)
 
 
 def rewritten(shards: Path, target: Path, **changes: object) -> Path:

@@ -12,7 +12,8 @@ import yaml
 from small_people import write_people
 from small_runs import small_run, trained
 
-from lca_dataparsers.shards.format import SHARDS_FILE
+from lca_dataparsers.shards.command import ShardConfig
+from lca_dataparsers.shards.writing import write_shards
 from lca_method.analysis.attention_command import AttentionConfig
 from lca_method.analysis.attention_command import run as analyze_attention
 from lca_method.analysis.latents_command import LatentsConfig
@@ -21,7 +22,8 @@ from lca_method.batch import DrivingSignal
 from lca_method.checkpoints import find_checkpoint
 from lca_method.cli import main
 from lca_method.plain_configs import from_plain, plain
-from lca_method.trained_network import load_network, read_run
+from lca_method.run_config import read_run
+from lca_method.trained_network import load_network
 from lca_shared.errors import UserError
 
 
@@ -87,10 +89,29 @@ def test_a_dataset_of_another_body_is_refused(run_folder, tmp_path):
         analyze_attention(AttentionConfig(run_folder, other))
 
 
-def test_shards_are_refused_with_the_way_out(run_folder, people, tmp_path):
-    (tmp_path / SHARDS_FILE).write_text("{}")
-    with pytest.raises(UserError, match=r"lca-data unshard"):
-        analyze_latents(LatentsConfig(run_folder, (people, tmp_path)))
+def test_shards_give_what_their_folder_gives(run_folder, people, tmp_path, capsys):
+    shards = tmp_path / "shards" / "people"
+    write_shards(ShardConfig(people, shards, block_frames=4))
+    found = {}
+    for root in (people, shards):
+        path = tmp_path / "latents.png"
+        analyze_latents(LatentsConfig(run_folder, (root,), references=2, components=2, output=path))
+        found[root] = {
+            row["subject"]: (row["split"], abs(float(row["pc1"]))) for row in rows_of(path.with_suffix(".csv"))
+        }
+        analyze_attention(
+            AttentionConfig(run_folder, root, "emil", ("nose",), 2, 32, tmp_path / f"{root.parent.name}.png")
+        )
+    assert found[people].keys() == found[shards].keys() == {"anna", "bela", "cleo", "dora", "emil"}
+    for name, (split, first) in found[people].items():
+        assert found[shards][name][0] == split and found[shards][name][1] == pytest.approx(first, rel=1e-3, abs=1e-5)
+    rows = [rows_of(tmp_path / f"{root.parent.name}.csv") for root in (people, shards)]
+    assert rows[0] == rows[1]
+    capsys.readouterr()
+    analyze_attention(AttentionConfig(run_folder, shards, None, ("nose",), 1, 32, tmp_path / "first.png"))
+    assert "dora" in capsys.readouterr().out  # the first who is held out
+    with pytest.raises(UserError, match=r"no subject 'zoe'.*dora"):
+        analyze_attention(AttentionConfig(run_folder, shards, subject="zoe"))
 
 
 def test_the_command_fails_with_one_line(run_folder, people, capsys):

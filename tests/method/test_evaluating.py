@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 import torch
 from nerfstudio.utils.eval_utils import eval_setup
+from small_people import write_people
 from small_runs import small_run, trained
 
+from lca_dataparsers.shards.command import ShardConfig
+from lca_dataparsers.shards.writing import write_shards
 from lca_method.cli import main
 from lca_method.evaluating.bootstrap import bootstrap_mean
 from lca_method.evaluating.scores import PictureScore, intervals, means_of_people
@@ -69,6 +72,22 @@ def test_finished_parts_are_not_done_again(
     arguments = ["eval", "--checkpoint", run_folder[0], "--data", people, "--references", "2", "1", *OPTIONS]
     assert main([*map(str, arguments), "--output-dir", str(evaluated), "--sheet-people", "0"]) == 0
     assert (evaluated / "eval.md").read_text() == before
+
+
+def test_shards_give_the_figures_of_their_folder(
+    run_folder: tuple[Path, LCATrainer], people: Path, evaluated: Path, tmp_path: Path
+) -> None:
+    write_shards(ShardConfig(people, tmp_path / "people", block_frames=4))
+    arguments = ["eval", "--checkpoint", run_folder[0], "--data", tmp_path / "people", "--references", "2", "1"]
+    assert main([*map(str, arguments), *OPTIONS, "--output-dir", str(tmp_path / "results")]) == 0
+    assert (tmp_path / "results" / "eval.md").read_text() == (evaluated / "eval.md").read_text()
+
+
+def test_a_test_set_needs_nobody_to_train_on(run_folder: tuple[Path, LCATrainer], tmp_path: Path) -> None:
+    root = write_people(tmp_path / "held_out", {"fine": "test", "gert": "test"}, frames=4)
+    arguments = ["eval", "--checkpoint", run_folder[0], "--data", root, "--references", "1", *OPTIONS]
+    assert main([*map(str, arguments), "--output-dir", str(tmp_path / "results"), "--sheet-people", "0"]) == 0
+    assert "| held_out | 1 | 2 / 6 |" in (tmp_path / "results" / "eval.md").read_text()
 
 
 @pytest.mark.parametrize(

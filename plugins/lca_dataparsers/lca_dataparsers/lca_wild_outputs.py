@@ -33,15 +33,13 @@ def dataset_outputs(root: Path, kind: str, split: str, frame_split: "FrameSplit"
     Raises:
         UserError: it is of another kind, or has nobody to train on.
     """
-    from lca_dataparsers.dataset.reader import AvatarDataset  # reads Parquet: not needed by `ns-train --help`
     from lca_dataparsers.dataset.schema import SHARDS_FILE
-    from lca_dataparsers.shards.format import is_shards
-    from lca_dataparsers.shards.reader import ShardedDataset
+    from lca_dataparsers.shards.reader import ShardedDataset, open_dataset  # Parquet: not for `ns-train --help`
     from lca_dataparsers.split import rows_of_split
 
     if split not in ("train", "val", "test"):
         raise ValueError(f"unknown split {split!r}")
-    dataset = ShardedDataset.open(root) if is_shards(root) else AvatarDataset.open(root)
+    dataset = open_dataset(root)
     if dataset.info.kind != kind:
         raise UserError(f"{dataset.root} is a {dataset.info.kind} dataset; use the dataparser lca-{dataset.info.kind}.")
     metadata: dict[str, Any] = {"dataset_root": str(dataset.root)}

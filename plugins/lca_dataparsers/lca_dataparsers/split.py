@@ -28,6 +28,11 @@ class FrameSplit:
     """Moments on each side of a held-out run that are in no split: they nearly show what is held out."""
 
 
+def usual_split(kind: str) -> FrameSplit:
+    """How a kind of dataset (``wild`` or ``studio``) is split unless its dataparser is told otherwise."""
+    return FrameSplit("camera" if kind == "studio" else "time")
+
+
 def rows_of_split(dataset: "AvatarDataset", split: Split, frame_split: FrameSplit | None = None) -> list[Row]:
     """(subject, row) of each frame in a split, person by person.
 

@@ -1,5 +1,6 @@
 """Checkpoints that are whole or absent, and that know the configuration of the network they hold."""
 
+import hashlib
 import os
 import re
 import zipfile
@@ -116,6 +117,12 @@ def model_state(checkpoint: Mapping[str, Any], averaged: bool = True) -> dict[st
             if name.startswith("average."):
                 state["network." + name.removeprefix("average.").replace("/", ".")] = value
     return state
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def trained_steps(checkpoint: Mapping[str, Any]) -> int:

@@ -5,19 +5,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import torch
 import tyro
 from nerfstudio.cameras.cameras import Cameras as NerfstudioCameras
 from nerfstudio.configs.dataparser_configs import all_dataparsers
 from nerfstudio.data.datamanagers.base_datamanager import DataManager, DataManagerConfig
-from nerfstudio.data.dataparsers.base_dataparser import DataParserConfig, DataparserOutputs
+from nerfstudio.data.dataparsers.base_dataparser import DataParserConfig
 from nerfstudio.data.datasets.base_dataset import InputDataset
 from torch.nn import Parameter
 
 from lca_dataparsers.lca_studio import LCAStudioDataParserConfig
 from lca_dataparsers.lca_wild import LCAWildDataParserConfig
 from lca_method.batch import SubjectBatch, moved_to, stacked
+from lca_method.lca_datamanager_pictures import pictures_to_show
 from lca_method.prefetch import StepPrefetcher
 from lca_method.sampling import Draw, evaluation_draws
 from lca_shared.cameras import Cameras, to_nerfstudio
@@ -125,8 +125,8 @@ class LCADataManager(DataManager):
         self.eval_draws = evaluation_draws(self.eval_subjects, config.eval_references, config.eval_targets_per_subject)
         self.reader = self._make_reader(parts)
         self.sampler = self._make_sampler(parts)
-        self.train_dataset = self._pictures(self.train_dataparser_outputs)
-        self.eval_dataset = self._pictures(self.eval_dataparser_outputs)
+        self.train_dataset = pictures_to_show(self.train_dataparser_outputs)
+        self.eval_dataset = pictures_to_show(self.eval_dataparser_outputs)
         super().__init__()
         self.includes_time = True  # the viewer's time is the place in the chosen subject's recording
         self._prefetcher = StepPrefetcher(self.draw_batch, config.prefetch_steps, config.prefetch_workers)
@@ -191,15 +191,6 @@ class LCADataManager(DataManager):
             config.target_views_per_moment,
             config.seed,
         )
-
-    def _pictures(self, outputs: DataparserOutputs) -> InputDataset:
-        from lca_dataparsers.shards.format import is_shards
-
-        if not is_shards(Path(outputs.metadata["dataset_root"])):
-            return InputDataset(outputs)
-        from lca_dataparsers.shards.reader import ShardedDataset
-
-        return ShardPictures(outputs, ShardedDataset.open(Path(outputs.metadata["dataset_root"])))
 
     @property
     def rank(self) -> int:
@@ -289,24 +280,6 @@ class LCADataManager(DataManager):
     def get_param_groups(self) -> dict[str, list[Parameter]]:
         """None: nothing here is learned."""
         return {}
-
-
-class ShardPictures(InputDataset):
-    """Some pictures out of shards, for nerfstudio's viewer."""
-
-    def __init__(self, outputs: DataparserOutputs, dataset: Any) -> None:
-        from lca_dataparsers.lca_wild_outputs import SHOWN_PEOPLE
-
-        super().__init__(outputs)
-        self._dataset = dataset
-        if outputs.metadata["group"]:
-            dataset.people(outputs.metadata["group"], SHOWN_PEOPLE)
-
-    def get_numpy_image(self, image_idx: int) -> np.ndarray:
-        """A picture, uint8 [height, width, 3]."""
-        subject, row = self.metadata["rows"][image_idx]
-        image = self._dataset.subjects[subject].load(row).image
-        return (image.movedim(0, -1).numpy() * 255 + 0.5).astype(np.uint8)
 
 
 class EvaluationViews:

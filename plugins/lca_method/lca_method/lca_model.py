@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,11 +14,13 @@ from nerfstudio.data.scene_box import OrientedBox
 from nerfstudio.models.base_model import Model, ModelConfig
 from torch.nn import Parameter
 
-from lca_method.batch import DrivingSignal, SubjectBatch, TargetViews, moved_to
+from lca_method.batch import DrivingSignal, SubjectBatch, moved_to
+from lca_method.drawing import Background, background_color, drawn, view_outputs
 from lca_method.evaluation import person_mask, score
 from lca_method.losses import LossConfig
+from lca_method.made_with import differences, made_with
 from lca_method.networks.config import LCAConfig
-from lca_method.plain_configs import differing_fields, from_text_tensor, plain, text_tensor
+from lca_method.plain_configs import from_text_tensor, text_tensor
 from lca_method.showing import ShownAvatar
 from lca_shared.body import get_body_model
 from lca_shared.cameras import Cameras, from_nerfstudio
@@ -29,12 +32,9 @@ from lca_shared.tensors import Float, Tensor
 
 if TYPE_CHECKING:
     from lca_method.feature_cache import FeatureCache
-    from lca_method.losses.code_losses import CodeViews
     from lca_method.networks.subject import SubjectCode
+    from lca_method.training_step import CodeOutputs, TrainingOutputs
     from lca_shared.rendering import Rendering
-
-Background = Literal["white", "grey", "black"]
-BACKGROUNDS: dict[Background, float] = {"white": 1.0, "grey": 0.5, "black": 0.0}
 
 
 @dataclass
@@ -70,23 +70,6 @@ class LCAModelConfig(ModelConfig):
     """Folder for the frozen image encoder's features of the reference crops; None computes them at each step."""
 
 
-@dataclass(frozen=True)
-class TrainingOutputs:
-    """What a training step renders."""
-
-    canonical: "Rendering"
-    """Canonical attributes, skinned to the target pose; ``[subjects targets ...]``."""
-    posed: "Rendering"
-    """The same with the pose-dependent deltas."""
-    code: "SubjectCode"
-    background: Float[Tensor, "3"]
-    """sRGB behind both renders."""
-    face: "Rendering | None" = None
-    """The posed Gaussians at the targets' face crops; None = no loss looks at them."""
-    expression: "CodeViews | None" = None
-    """Learned expression codes; None for models driven by coefficients."""
-
-
 class LCAModel(Model):
     """Wraps the networks for nerfstudio.
 
@@ -109,7 +92,7 @@ class LCAModel(Model):
 
         self.body = get_body_model(self.kwargs.get("metadata", {}).get("body_model", "anny"))
         self.network = LCA(self.config.network, self.body)
-        self.register_buffer("made_with", text_tensor(self._made_with()))
+        self.register_buffer("made_with", text_tensor(made_with(self.config.network, self.body)))
         self._stage: Callable[[float | None], ShownAvatar] | None = None
         self.training_step = None
         self._perceptual: dict[Backbone, LPIPS] = {}  # in a dictionary: its weights belong to no checkpoint
@@ -130,14 +113,6 @@ class LCAModel(Model):
 
         return FeatureCache(self.config.feature_cache, self.network)
 
-    def _made_with(self) -> dict[str, Any]:
-        body = {
-            "name": self.body.name,
-            "driven_joints": list(self.body.driven_joints),
-            "shapes": list(self.body.shape_names),
-        }
-        return {"network": plain(self.config.network), "body": body}
-
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """Load weights and sampled points.
 
@@ -146,9 +121,8 @@ class LCAModel(Model):
         """
         if "made_with" not in state_dict:
             raise UserError("The checkpoint holds no LCA model. Name one that `ns-train lca-...` wrote.")
-        defaults = {"network": plain(LCAConfig())}
-        differing = differing_fields(self._made_with(), from_text_tensor(state_dict["made_with"]), defaults)
-        if differing:
+        ours = made_with(self.config.network, self.body)
+        if differing := differences(ours, from_text_tensor(state_dict["made_with"])):
             raise UserError(
                 "The checkpoint was made with another configuration:\n  "
                 + "\n  ".join(differing)
@@ -173,58 +147,51 @@ class LCAModel(Model):
     @property
     def background_color(self) -> Float[Tensor, "3"]:
         """sRGB behind the person."""
-        return torch.full((3,), BACKGROUNDS[self.config.background], device=self.device)
+        return background_color(self.config.background, self.device)
 
-    def forward(self, batch: SubjectBatch, step: int | None = None) -> TrainingOutputs:  # type: ignore[override]
-        """Render a batch twice: canonical attributes skinned to the target poses, and with the deltas.
+    def forward(  # type: ignore[override]
+        self, batch: SubjectBatch, step: int | None = None
+    ) -> "TrainingOutputs | CodeOutputs":
+        """Render a batch twice: canonical attributes skinned to the target poses, and with the deltas; or read only the
+        expression codes, in the steps between (``LossConfig.whole_step_every``).
 
         Args:
             batch: leading axis: subjects.
             step: training step; None = not in training.
         """
+        from lca_method.training_step import code_step, training_renders
+
+        losses = self.config.losses
+        if step is not None and losses.code_alone(step):
+            return code_step(self.network, batch, losses)
         code = self.encode(batch, step)
         background = self.background_color
         if self.config.random_background and step is not None:
             generator = torch.Generator().manual_seed(step)  # the same after a resume
             background = torch.rand(3, generator=generator).to(self.device)
-        from lca_method.expression_training import coded_driving, with_swap
-
-        targets, losses = batch.targets, self.config.losses
-        driving, expression = coded_driving(self.network, targets, losses)
-        canonical, posed = self.network.drive(code, driving)
-        renders = [self.render(gaussians, targets.cameras, background) for gaussians in (canonical, posed)]
-        face = self.render(posed, targets.faces.cameras, background) if losses.face and targets.faces else None
-        if expression is not None and "cycle" in losses.code_weights(step or 0):
-            expression = with_swap(self.network, code, targets, expression, self.render)
-        return TrainingOutputs(renders[0], renders[1], code, background, face, expression)
+        return training_renders(self.network, code, batch.targets, losses, step or 0, self.render, background)
 
     get_outputs = forward  # type: ignore[assignment]
 
     def get_loss_dict(  # type: ignore[override]
-        self, outputs: TrainingOutputs, batch: dict[str, Any], metrics_dict: dict[str, Any] | None = None
+        self,
+        outputs: "TrainingOutputs | CodeOutputs",
+        batch: dict[str, Any],
+        metrics_dict: dict[str, Any] | None = None,
     ) -> dict[str, Tensor]:
         """The weighted losses by name."""
-        from lca_method.expression_training import face_targets
-        from lca_method.losses import total
+        from lca_method.training_step import training_losses
 
-        targets: TargetViews = batch["subject_batch"].targets
-        config, step = self.config.losses, self.training_step or 0
-        return total(
-            config,
-            self.lpips(config.lpips_backbone) if config.lpips_weight(step) > 0 else None,
-            outputs.canonical,
-            outputs.posed,
-            targets,
-            outputs.background,
-            outputs.code,
-            step,
-            face_render=outputs.face,
-            faces=face_targets(targets),
-            codes=outputs.expression,
-        )
+        losses = self.config.losses
+        lpips = partial(self.lpips, losses.lpips_backbone)
+        return training_losses(outputs, batch["subject_batch"], losses, self.training_step or 0, lpips)
 
-    def get_metrics_dict(self, outputs: TrainingOutputs, batch: dict[str, Any]) -> dict[str, Tensor]:
-        """Masked PSNR (dB) of both renders, mean over the batch."""
+    def get_metrics_dict(self, outputs: "TrainingOutputs | CodeOutputs", batch: dict[str, Any]) -> dict[str, Tensor]:
+        """Masked PSNR (dB) of both renders, mean over the batch; nothing where nothing was rendered."""
+        from lca_method.training_step import CodeOutputs
+
+        if isinstance(outputs, CodeOutputs):
+            return {}
         targets = batch["subject_batch"].targets
         mask = targets.masks if targets.valid is None else targets.masks * targets.valid
         renders = {"psnr": outputs.posed, "psnr_canonical": outputs.canonical}
@@ -295,11 +262,8 @@ class LCAModel(Model):
         self, gaussians: Gaussians, cameras: Cameras, background: Float[Tensor, "3"] | None = None
     ) -> "Rendering":
         """Rasterize on a background (the configured one if not given), in full precision."""
-        from lca_shared.rendering import rasterize
-
-        with torch.autocast(self.device.type, enabled=False):
-            background = self.background_color if background is None else background
-            return rasterize(gaussians, cameras, background=background, backend=self.config.rasterizer)
+        background = self.background_color if background is None else background
+        return drawn(gaussians, cameras, background, self.config.rasterizer)
 
     def _outputs(
         self, code: "SubjectCode", driving: DrivingSignal, camera: Cameras, obb_box: OrientedBox | None = None
@@ -307,16 +271,7 @@ class LCAModel(Model):
         canonical, posed = (gaussians[0, 0] for gaussians in self.network.drive(code, driving))
         if obb_box is not None:
             canonical, posed = (_only_inside(gaussians, obb_box) for gaussians in (canonical, posed))
-        render = self.render(posed, camera)
-        alpha = render.alpha.movedim(0, -1)
-        depth = render.depth.movedim(0, -1) * _ray_lengths(camera)[..., None]
-        farthest = depth[alpha > 0.5].max() if bool((alpha > 0.5).any()) else depth.new_tensor(0.0)
-        return {
-            "rgb": render.colors.movedim(0, -1).clamp(0, 1),
-            "canonical": self.render(canonical, camera).colors.movedim(0, -1).clamp(0, 1),
-            "depth": torch.where(alpha > 0.5, depth, farthest),
-            "accumulation": alpha,
-        }
+        return view_outputs(canonical, posed, camera, self.render)
 
     def lpips(self, backbone: Backbone) -> LPIPS:
         """LPIPS, loaded when first asked for.
@@ -341,14 +296,6 @@ def _single_camera(camera: NerfstudioCameras) -> Cameras:
         int(flat.width[0, 0]),
         int(flat.height[0, 0]),
     )
-
-
-def _ray_lengths(camera: Cameras) -> Float[Tensor, "h w"]:
-    """Length of each pixel's viewing ray up to unit depth."""
-    device = camera.intrinsics.device
-    x = (torch.arange(camera.width, device=device) + 0.5 - camera.intrinsics[0, 2]) / camera.intrinsics[0, 0]
-    y = (torch.arange(camera.height, device=device) + 0.5 - camera.intrinsics[1, 2]) / camera.intrinsics[1, 1]
-    return (1 + x.square()[None, :] + y.square()[:, None]).sqrt()
 
 
 def _only_inside(gaussians: Gaussians, box: OrientedBox) -> Gaussians:

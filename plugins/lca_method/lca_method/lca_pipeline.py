@@ -26,6 +26,8 @@ from lca_method.lca_model import LCAModel, LCAModelConfig
 from lca_method.lca_trainer import user_errors_end_the_command
 from lca_method.lca_viewer import AvatarPanel
 from lca_method.mirroring import BodyMirror
+from lca_method.people import check_body
+from lca_shared.body.compact_body import CompactBody
 from lca_shared.body.model import BodyModel
 from lca_shared.errors import UserError
 from lca_shared.storage import atomic_path
@@ -93,7 +95,9 @@ class LCAPipeline(VanillaPipeline):
                 device=device,
                 grad_scaler=grad_scaler,
             )
-            self._check_body()
+            check_body(
+                self.datamanager.reader.dataset.info, cast(CompactBody, self.lca.body), self.datamanager.get_datapath()
+            )
         self.mirror = BodyMirror.of(cast(BodyModel, self.lca.body))
         self.lca.to(device)
         self.average = WeightAverage(self.lca.network, config.average) if config.average.decay else None
@@ -111,15 +115,6 @@ class LCAPipeline(VanillaPipeline):
     def lca(self) -> LCAModel:
         """The model, unwrapped."""
         return cast(LCAModel, self.model)
-
-    def _check_body(self) -> None:
-        info, body = self.datamanager.reader.dataset.info, self.lca.body
-        for name in ("driven_joints", "shape_names", "expression_names"):
-            if tuple(getattr(info, name)) != tuple(getattr(body, name)):
-                raise UserError(
-                    f"{self.datamanager.get_datapath() / 'dataset.json'} names other {name} than this release's body "
-                    f"model {body.name!r}. Make the dataset again with this release."
-                )
 
     def _make_panel(self) -> AvatarPanel:
         manager = self.datamanager

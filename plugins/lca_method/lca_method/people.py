@@ -9,11 +9,11 @@ import numpy as np
 
 from lca_dataparsers.dataset.reader import AvatarDataset, Subject
 from lca_dataparsers.dataset.schema import DatasetInfo
-from lca_dataparsers.shards.format import is_shards
-from lca_dataparsers.shards.reader import ShardedDataset, ShardedSubject
+from lca_dataparsers.shards.reader import ShardedDataset, ShardedSubject, open_dataset
 from lca_method.crops import PeopleDataset, frame_scores
 from lca_method.sampling import SubjectFrames
 from lca_method.subject_sources import Balance, FolderSource, ShardSource, SubjectSource
+from lca_shared.body.compact_body import CompactBody
 from lca_shared.errors import UserError
 
 SHOWN_PEOPLE = 32
@@ -62,44 +62,78 @@ def people_of(
     Raises:
         UserError: nobody has two usable frames, or a file is missing or broken.
     """
-    if is_shards(root):
-        return _of_shards(ShardedDataset.open(root), split, options, prefix)
-    return _of_folder(AvatarDataset.open(root), train, held_out, options, prefix)
-
-
-def _of_folder(
-    dataset: AvatarDataset, train: Sequence[Row], held_out: Sequence[Row], options: SourceOptions, prefix: str
-) -> People:
-    trained, own = _usable(dataset, train), _usable(dataset, held_out)
-    people = [_frames(dataset, name, rows, rows, prefix) for name, rows in trained.items() if len(rows) > 1]
+    dataset = open_dataset(root)
+    evaluated = evaluated_people(dataset, train, held_out, split, options.most_evaluated, prefix)
+    if isinstance(dataset, ShardedDataset):
+        if not dataset.shards.groups["train"].blocks:
+            raise UserError(f"{dataset.root} has nobody with two usable frames in its training split.")
+        source = ShardSource(dataset, options.balance, options.seed, options.window, prefix)
+        return People(dataset, source, trained_people(dataset, train, prefix), evaluated)
+    people = trained_people(dataset, train, prefix)
     if not people:
         raise UserError(
             f"{dataset.root} has nobody with two usable frames in its training split. "
             "See `lca-data inspect` for what is wrong with the frames."
         )
-    # Somebody who is trained on is looked at in training frames, others in their own.
-    chosen = _spread(list(own), options.most_evaluated)
-    evaluated = [_frames(dataset, name, trained.get(name, own[name]), own[name], prefix) for name in chosen]
     return People(dataset, FolderSource(people, options.balance, options.seed), people, evaluated)
 
 
-def _of_shards(dataset: ShardedDataset, split: str, options: SourceOptions, prefix: str) -> People:
-    if not dataset.shards.groups["train"].blocks:
-        raise UserError(f"{dataset.root} has nobody with two usable frames in its training split.")
-    group = dataset.held_out_group(split)
+def trained_people(
+    dataset: AvatarDataset | ShardedDataset, train: Sequence[Row], prefix: str = ""
+) -> list[SubjectFrames]:
+    """People who are trained on, with two usable frames or more; of shards :data:`SHOWN_PEOPLE` of them, evenly
+    chosen.
+
+    Args: as of :func:`people_of`.
+    """
+    if isinstance(dataset, ShardedDataset):
+        shown = [(name, dataset.subjects[name]) for name in dataset.people("train", SHOWN_PEOPLE)]
+        rows = {name: list(person.trained_rows) for name, person in shown if isinstance(person, ShardedSubject)}
+    else:
+        rows = {name: rows for name, rows in _usable(dataset, train).items() if len(rows) > 1}
+    return [_frames(dataset, name, own, own, prefix) for name, own in rows.items()]
+
+
+def evaluated_people(
+    dataset: AvatarDataset | ShardedDataset,
+    train: Sequence[Row],
+    held_out: Sequence[Row],
+    split: str,
+    most: int,
+    prefix: str = "",
+) -> list[SubjectFrames]:
+    """Whom evaluation shows to a model. Somebody who is trained on is looked at in training frames, others in their
+    own.
+
+    Args: as of :func:`people_of`; ``most``: so many people at most, evenly chosen, -1 for all.
+    """
     evaluated = []
-    for name in dataset.people(group, options.most_evaluated) if group else []:
-        person = dataset.subjects[name]
-        assert isinstance(person, ShardedSubject)
-        own = person.held_out_rows
-        evaluated.append(_frames(dataset, name, person.trained_rows or own, own, prefix))
-    shown = []
-    for name in dataset.people("train", SHOWN_PEOPLE):
-        person = dataset.subjects[name]
-        assert isinstance(person, ShardedSubject)
-        shown.append(_frames(dataset, name, person.trained_rows, person.trained_rows, prefix))
-    source = ShardSource(dataset, options.balance, options.seed, options.window, prefix)
-    return People(dataset, source, shown, evaluated)
+    if isinstance(dataset, ShardedDataset):
+        group = dataset.held_out_group(split)
+        for name in dataset.people(group, most) if group else []:
+            person = dataset.subjects[name]
+            assert isinstance(person, ShardedSubject)
+            own = person.held_out_rows
+            evaluated.append(_frames(dataset, name, person.trained_rows or own, own, prefix))
+        return evaluated
+    trained, own = _usable(dataset, train), _usable(dataset, held_out)
+    for name in _spread(list(own), most):
+        evaluated.append(_frames(dataset, name, trained.get(name, own[name]), own[name], prefix))
+    return evaluated
+
+
+def check_body(info: DatasetInfo, body: CompactBody, root: Path) -> None:
+    """Find out whether a dataset's numbers are those of a model's body.
+
+    Raises:
+        UserError: joints, shapes or expressions have other names.
+    """
+    for name in ("driven_joints", "shape_names", "expression_names"):
+        if tuple(getattr(info, name)) != tuple(getattr(body, name)):
+            raise UserError(
+                f"{root} names other {name} than the model's body {body.name!r}. Make the dataset again with this "
+                "release."
+            )
 
 
 def _usable(dataset: AvatarDataset, rows: Sequence[Row]) -> dict[str, list[int]]:

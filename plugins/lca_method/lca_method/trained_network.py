@@ -1,39 +1,42 @@
-"""A trained model as a plain module, read without nerfstudio: what ``lca`` commands work with.
-
-A checkpoint holds the configuration of its network; the run's ``config.yml`` holds the sizes of the pictures that it
-was trained on. That file names Python objects, which nerfstudio makes when it reads it; here it is read as plain values
-and nothing is made or run.
-"""
+"""A trained model read without nerfstudio: what the ``lca`` commands work with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
+from lca_method.batch import SubjectBatch
 from lca_method.checkpoints import find_checkpoint, load_checkpoint, model_state, trained_steps
+from lca_method.crops import CropSizes
+from lca_method.drawing import background_color, drawn
+from lca_method.made_with import differences, made_with
 from lca_method.networks.config import LCAConfig
-from lca_method.plain_configs import differing_fields, from_plain, from_text_tensor, plain
+from lca_method.networks.lca import LCA
+from lca_method.networks.subject import SubjectCode
+from lca_method.plain_configs import from_plain, from_text_tensor
+from lca_method.run_config import RunSettings, read_run, run_config, run_settings
+from lca_shared.body import get_body_model
+from lca_shared.body.compact_body import CompactBody
+from lca_shared.cameras import Cameras
 from lca_shared.errors import UserError
-
-if TYPE_CHECKING:
-    from lca_method.crops import CropSizes
-    from lca_method.networks.lca import LCA
-    from lca_shared.body.compact_body import CompactBody
+from lca_shared.gaussians import Gaussians
+from lca_shared.perceptual import LPIPS, load_lpips
+from lca_shared.rendering import Rendering
+from lca_shared.tensors import Float, Tensor
 
 
 @dataclass(frozen=True)
 class TrainedNetwork:
     """A trained model and what it was trained with."""
 
-    network: "LCA"
+    network: LCA
     """In evaluation mode, without gradients; averaged weights if the training kept them."""
-    body: "CompactBody"
+    body: CompactBody
     """On the network's device."""
-    sizes: "CropSizes"
-    """Of the pictures in training."""
-    run: Mapping[str, Any]
+    settings: RunSettings
+    run: Mapping[str, Any] = field(repr=False)
     """The run's ``config.yml`` as plain values."""
     checkpoint: Path
     steps: int
@@ -43,6 +46,46 @@ class TrainedNetwork:
     def device(self) -> torch.device:
         """Where the network is."""
         return self.network.initial_scales.device
+
+    @property
+    def sizes(self) -> CropSizes:
+        """Of the pictures in training."""
+        return self.settings.sizes
+
+    @property
+    def training_step(self) -> int | None:
+        """The last one: bounds that grow in training are where they were."""
+        return self.steps - 1
+
+    @property
+    def background_color(self) -> Float[Tensor, "3"]:
+        """sRGB behind the person."""
+        return background_color(self.settings.background, self.device)
+
+    def encode(self, batch: SubjectBatch, step: int | None = None) -> SubjectCode:
+        """What is done once a person; ``step``: of training, the last one if not given."""
+        step = self.training_step if step is None else step
+        with torch.no_grad():
+            return self.network.encode(batch.references, batch.shape, step=step)
+
+    def render(self, gaussians: Gaussians, cameras: Cameras) -> Rendering:
+        """Rasterize on the training's background."""
+        return drawn(gaussians, cameras, self.background_color, self.settings.rasterizer)
+
+    def picture(self, code: SubjectCode, batch: SubjectBatch) -> Float[Tensor, "3 h w"]:
+        """A person, made already, as a batch's first target should show them: sRGB 0..1."""
+        targets = batch.targets
+        with torch.no_grad():
+            _, posed = self.network.drive(code, self.network.coded(targets.driving, targets.faces))
+            return self.render(posed[0, 0], targets.cameras[0, 0]).colors.clamp(0, 1)
+
+    def lpips(self) -> LPIPS:
+        """LPIPS (AlexNet) to measure with.
+
+        Raises:
+            MissingWeightsError: its weights are nowhere.
+        """
+        return load_lpips("alex", self.settings.model_dir).to(self.device)
 
 
 def load_network(place: str | Path, device: torch.device | str = "cpu") -> TrainedNetwork:
@@ -55,86 +98,19 @@ def load_network(place: str | Path, device: torch.device | str = "cpu") -> Train
     Raises:
         UserError: there is no such checkpoint, its ``config.yml`` is missing, or another release made it.
     """
-    from lca_method.crops import CropSizes
-    from lca_method.networks.lca import LCA
-    from lca_shared.body import get_body_model
-
     path = find_checkpoint(place)
     run = read_run(run_config(path))
     checkpoint = load_checkpoint(path)
     state = model_state(checkpoint)
     if "made_with" not in state:
         raise UserError(f"{path} holds no LCA model. Name one that `ns-train lca-...` wrote.")
-    made_with = from_text_tensor(state["made_with"])
-    body = get_body_model(made_with["body"]["name"])
-    config = from_plain(LCAConfig, made_with["network"])
-    now = {
-        "network": plain(config),
-        "body": {
-            "name": body.name,
-            "driven_joints": list(body.driven_joints),
-            "shapes": list(body.shape_names),
-        },
-    }
-    defaults = {"network": plain(LCAConfig())}
-    if differing := differing_fields(now, made_with, defaults):
+    theirs = from_text_tensor(state["made_with"])
+    body, config = get_body_model(theirs["body"]["name"]), from_plain(LCAConfig, theirs["network"])
+    if differing := differences(made_with(config, body), theirs):
         raise UserError(f"Another release made {path}; it cannot be read with this one:\n  " + "\n  ".join(differing))
     network = LCA(config, body)
     network.load_state_dict(
         {name.removeprefix("network."): value for name, value in state.items() if name.startswith("network.")}
     )
-    manager = run["pipeline"]["datamanager"]
-    sizes = CropSizes(
-        manager["image_size"],
-        manager["face_size"],
-        manager["target_size"],
-        manager["crop_margin"],
-        manager.get("target_faces", False),
-    )
     network = network.to(device).eval().requires_grad_(False)
-    return TrainedNetwork(network, body.to(device), sizes, run, path, trained_steps(checkpoint))
-
-
-def run_config(checkpoint: Path) -> Path:
-    """The ``config.yml`` of the run that a checkpoint belongs to.
-
-    Raises:
-        UserError: there is none beside it or in the folder above.
-    """
-    for folder in (checkpoint.parent, checkpoint.parent.parent):
-        if (folder / "config.yml").is_file():
-            return folder / "config.yml"
-    raise UserError(
-        f"There is no config.yml beside {checkpoint} or in the folder above. It says how large the pictures were in "
-        "training: keep a checkpoint in the folder of its run."
-    )
-
-
-def read_run(path: Path) -> dict[str, Any]:
-    """A run's ``config.yml`` as plain values: objects are dictionaries, tuples lists, names of classes strings.
-
-    Raises:
-        UserError: the file is not that of a training run of this project.
-    """
-    import yaml
-
-    class PlainLoader(yaml.SafeLoader):
-        pass
-
-    def value(loader: Any, _: str, node: Any) -> Any:
-        if isinstance(node, yaml.MappingNode):
-            return loader.construct_mapping(node, deep=True)
-        if isinstance(node, yaml.SequenceNode):
-            return loader.construct_sequence(node, deep=True)
-        return loader.construct_scalar(node)
-
-    PlainLoader.add_multi_constructor("tag:yaml.org,2002:python/", value)
-    try:
-        content = yaml.load(path.read_text(), Loader=PlainLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path} is not a readable config.yml ({error}).") from error
-    try:
-        content["pipeline"]["datamanager"]["crop_margin"]
-    except (TypeError, KeyError) as error:
-        raise UserError(f"{path} is not the config.yml of an lca-... training.") from error
-    return content
+    return TrainedNetwork(network, body.to(device), run_settings(run), run, path, trained_steps(checkpoint))

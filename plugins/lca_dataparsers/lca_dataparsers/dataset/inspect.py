@@ -1,6 +1,7 @@
 """``lca-data inspect``: a summary of a dataset in the terminal, and a contact sheet with everything drawn on it."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,8 +10,15 @@ import tyro
 
 if TYPE_CHECKING:
     import numpy as np
+    from rich.table import Table
 
     from lca_dataparsers.dataset.reader import AvatarDataset, Subject
+    from lca_dataparsers.shards.reader import ShardedDataset
+
+    Dataset = AvatarDataset | ShardedDataset
+
+LISTED_PEOPLE = 30
+"""Rows of the table of subjects."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +26,7 @@ class InspectConfig:
     """Summarise a dataset and draw a contact sheet: picture, body mesh, mask outline, face box."""
 
     dataset: tyro.conf.Positional[Path]
-    """The dataset's folder."""
+    """The dataset's folder, or a folder of shards."""
     sheet: Path | None = None
     """Where the contact sheet goes; by default DATASET/inspect.png."""
     subjects: int = 8
@@ -39,11 +47,11 @@ def run(config: InspectConfig) -> None:
     """
     from rich.console import Console
 
-    from lca_dataparsers.dataset.reader import AvatarDataset
+    from lca_dataparsers.shards.reader import open_dataset
     from lca_shared.errors import UserError
 
-    dataset = AvatarDataset.open(config.dataset)
-    if not dataset.subjects:
+    dataset = open_dataset(config.dataset)
+    if not people(dataset, 1):
         raise UserError(f"{config.dataset} has no subjects yet. Fill it with `lca-data process` or `lca-data synth`.")
     console = Console()
     for table in summary(dataset):
@@ -54,42 +62,84 @@ def run(config: InspectConfig) -> None:
     print(f"Wrote {path}. Next: ns-train lca-pretrain-tiny --data {config.dataset}{parser}")
 
 
-def summary(dataset: "AvatarDataset") -> list:
-    """Two rich tables: the dataset, and its subjects (the first 30)."""
+def people(dataset: "Dataset", most: int) -> "list[Subject]":
+    """Up to ``most`` people, evenly chosen, of shards from every split."""
+    import numpy as np
+
+    from lca_dataparsers.shards.reader import ShardedDataset
+
+    if not isinstance(dataset, ShardedDataset):
+        ids = list(dataset.subjects)
+        count = min(most, len(ids))
+        return [dataset.subjects[ids[i]] for i in np.unique(np.linspace(0, len(ids) - 1, count).astype(int))]
+    groups = {name: group.subjects for name, group in dataset.shards.groups.items() if name != "unused"}
+    total = sum(groups.values())
+    counts = {name: max(1, most * count // total) for name, count in groups.items() if count}
+    names = dict.fromkeys(name for group, count in counts.items() for name in dataset.people(group, count))
+    return [dataset.subjects[name] for name in list(names)[:most]]
+
+
+def summary(dataset: "Dataset") -> "list[Table]":
+    """Two rich tables: the dataset, and its subjects (:data:`LISTED_PEOPLE` at most: of a folder the first, of shards
+    evenly chosen ones)."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    subjects = list(dataset.subjects.values())
-    frames = {subject.id: len(subject) for subject in subjects}
+    from lca_dataparsers.shards.reader import ShardedDataset
+
     about = Table(title=str(dataset.root), show_header=False)
     info = dataset.info
-    splits = Counter(subject.info.split for subject in subjects)
-    split_frames = Counter()
-    refused: Counter[str] = Counter()
-    for subject in subjects:
-        split_frames[subject.info.split] += frames[subject.id]
-        refused.update(refusals(subject))
-    for name, value in (
-        ("kind", info.kind),
-        (
-            "body model",
-            f"{info.body_model}, {len(info.driven_joints)} joints, {len(info.expression_names)} expressions",
-        ),
-        ("source", info.source),
-        ("licence", info.licence),
-        ("subjects", f"{len(subjects)} (" + ", ".join(f"{count} {split}" for split, count in splits.items()) + ")"),
-        ("images", f"{sum(frames.values())} (" + ", ".join(f"{n} {s}" for s, n in split_frames.items()) + ")"),
-        ("refused", ", ".join(f"{count} {reason}" for reason, count in refused.most_common()) or "none"),
-    ):
+    names = f"{info.body_model}, {len(info.driven_joints)} joints, {len(info.expression_names)} expressions"
+    for row in (("kind", info.kind), ("body model", names), ("source", info.source), ("licence", info.licence)):
+        about.add_row(*row)
+    if isinstance(dataset, ShardedDataset):
+        counts, listed = _shard_counts(dataset), people(dataset, LISTED_PEOPLE)
+        sizes = [group.subjects for name, group in dataset.shards.groups.items() if name != "unused"]
+        total = sum(sizes) if dataset.shards.by_person else max(sizes)
+    else:
+        counts, listed = _folder_counts(dataset), list(dataset.subjects.values())[:LISTED_PEOPLE]
+        total = len(dataset.subjects)
+    for name, value in counts.items():
         about.add_row(name, value)
     table = Table(title="subjects", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for column in ("id", "split", "images", "cameras", "seconds", "size", "face", "quality", "refused"):
         table.add_column(column, justify="left" if column in ("id", "split") else "right", no_wrap=True)
-    for subject in subjects[:30]:
+    for subject in listed:
         table.add_row(*_row(subject))
-    if len(subjects) > 30:
-        table.caption = f"and {len(subjects) - 30} more"
+    if total > len(listed):
+        table.caption = f"and {total - len(listed)} more"
     return [about, table]
+
+
+def _folder_counts(dataset: "AvatarDataset") -> dict[str, str]:
+    subjects = list(dataset.subjects.values())
+    splits, images, refused = Counter[str](), Counter[str](), Counter[str]()
+    for subject in subjects:
+        splits[subject.info.split] += 1
+        images[subject.info.split] += len(subject)
+        refused.update(refusals(subject))
+    return {
+        "subjects": f"{len(subjects)} ({_listed(splits)})",
+        "images": f"{images.total()} ({_listed(images)})",
+        "refused": ", ".join(f"{count} {reason}" for reason, count in refused.most_common()) or "none",
+    }
+
+
+def _shard_counts(dataset: "ShardedDataset") -> dict[str, str]:
+    """What ``shards.json`` says; people are not opened for it."""
+    info = dataset.shards
+    images = Counter({name: group.rows for name, group in info.groups.items()})
+    shards = len(info.files) + sum(len(group.shards) for group in info.groups.values())
+    groups = Counter({name: group.subjects for name, group in info.groups.items() if name != "unused"})
+    return {
+        "subjects": _listed(groups) + ("" if info.by_person else ", with frames of the same people held out"),
+        "images": f"{images.total()} ({_listed(images)})",
+        "shards": f"{shards}, {sum(group.blocks for group in info.groups.values())} blocks",
+    }
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
 
 
 def refusals(subject: "Subject") -> dict[str, int]:
@@ -115,23 +165,19 @@ def _row(subject: "Subject") -> list[str]:
     ]
 
 
-def contact_sheet(dataset: "AvatarDataset", config: InspectConfig) -> "np.ndarray":
+def contact_sheet(dataset: "Dataset", config: InspectConfig) -> "np.ndarray":
     """The sheet, uint8 [h, w, 3] RGB: one row of pictures per person."""
     import numpy as np
 
-    ids = list(dataset.subjects)
-    chosen = [ids[i] for i in np.unique(np.linspace(0, len(ids) - 1, min(config.subjects, len(ids))).astype(int))]
     rows = []
-    for name in chosen:
-        subject = dataset.subjects[name]
-        count = min(config.frames, len(subject))
-        picked = np.unique(np.linspace(0, len(subject) - 1, count).astype(int))
+    for subject in people(dataset, config.subjects):
+        picked = np.unique(np.linspace(0, len(subject) - 1, min(config.frames, len(subject))).astype(int))
         rows.append(np.concatenate([_tile(dataset, subject, int(row), config) for row in picked], axis=1))
     width = max(row.shape[1] for row in rows)
     return np.concatenate([np.pad(row, ((0, 2), (0, width - row.shape[1]), (0, 0))) for row in rows])
 
 
-def _tile(dataset: "AvatarDataset", subject: "Subject", row: int, config: InspectConfig) -> "np.ndarray":
+def _tile(dataset: "Dataset", subject: "Subject", row: int, config: InspectConfig) -> "np.ndarray":
     import cv2
     import numpy as np
 

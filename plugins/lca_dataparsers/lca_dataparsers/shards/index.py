@@ -132,3 +132,17 @@ class GroupIndex:
     def id_of(self, subject: int) -> str:
         """A person's id."""
         return bytes(self.subjects[subject]["id"]).decode()
+
+    def number_of(self, name: str) -> int | None:
+        """Number of the person with an id; None if there is none."""
+        wanted = name.encode()
+        for first in range(0, len(self.subjects), _RECORDS_READ):
+            count = min(_RECORDS_READ, len(self.subjects) - first)
+            found = np.flatnonzero(self.subjects.range(first, count)["id"] == wanted)
+            if len(found):
+                return first + int(found[0])
+        return None
+
+
+_RECORDS_READ = 4096
+"""Records of an index read together."""

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lca_dataparsers.dataset.frames import FrameTable
-from lca_dataparsers.dataset.reader import Subject, frame_table, subject_info
+from lca_dataparsers.dataset.reader import AvatarDataset, Subject, frame_table, subject_info
 from lca_dataparsers.dataset.schema import DatasetInfo, FrameRecord, SubjectInfo
-from lca_dataparsers.shards.format import SUBJECT_METADATA, ShardsInfo, read_info
+from lca_dataparsers.shards.format import SUBJECT_METADATA, ShardsInfo, is_shards, read_info
 from lca_dataparsers.shards.index import GroupIndex, OpenFiles
 from lca_dataparsers.shards.tar_members import PICTURES
 from lca_shared.errors import SchemaError, UserError
@@ -180,6 +180,22 @@ class ShardedDataset:
         assert isinstance(self.subjects, _ChosenPeople)
         return [self.subjects.add(group, int(number)) for number in numbers]
 
+    def find(self, name: str) -> bool:
+        """Look a person up by id; ``subjects`` has them from then on. False: there is nobody of that name.
+
+        Reads the index from its beginning until the name comes.
+        """
+        assert isinstance(self.subjects, _ChosenPeople)
+        if name in self.subjects:
+            return True
+        for group in ("val", "test", "train"):  # a held-out entry knows the trained one as well
+            if group in self.shards.groups:
+                number = self.group(group).number_of(name)
+                if number is not None:
+                    self.subjects.add(group, number)
+                    return True
+        return False
+
 
 class _ChosenPeople(Mapping[str, Subject]):
     """People who have been named, opened when they are looked at; the last one looked at is kept open."""
@@ -203,6 +219,9 @@ class _ChosenPeople(Mapping[str, Subject]):
             self._open = {name: kept}
         return kept
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._numbers  # without opening anybody
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._numbers)
 
@@ -217,6 +236,16 @@ class _ChosenPeople(Mapping[str, Subject]):
             train = dataset.group("train")
             blocks["train"] = [dataset.block("train", block) for block in train.blocks_of(trained)]
         return ShardedSubject(blocks, dataset.info)
+
+
+def open_dataset(root: Path) -> AvatarDataset | ShardedDataset:
+    """Open a dataset folder or a folder of shards.
+
+    Raises:
+        SchemaError: it was written with another schema version.
+        UserError: it is neither, or a file is missing.
+    """
+    return ShardedDataset.open(root) if is_shards(root) else AvatarDataset.open(root)
 
 
 def read_block_table(encoded: bytes, origin: str) -> tuple[pa.Table, SubjectInfo]:

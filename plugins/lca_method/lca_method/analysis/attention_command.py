@@ -14,7 +14,7 @@ class AttentionConfig:
     checkpoint: Path
     """Folder of a training run, its config.yml, or a checkpoint inside it."""
     data: Path
-    """The dataset with the person."""
+    """The dataset (a folder, or shards) with the person."""
     subject: str | None = None
     """The person's id; by default the first who is not trained on, else the first."""
     points: tuple[str, ...] = DEFAULT_POINTS
@@ -34,6 +34,8 @@ def run(config: AttentionConfig) -> None:
     Raises:
         UserError: a checkpoint, dataset, person or point that cannot be used.
     """
+    from itertools import chain
+
     from lca_method.analysis.attention_maps import last_layer_attention
     from lca_method.analysis.attention_places import focus, places_in_views
     from lca_method.analysis.attention_sheet import attention_sheet
@@ -49,9 +51,7 @@ def run(config: AttentionConfig) -> None:
     points = tuple(POINTS) if config.points == ("all",) else config.points
     trained = load_network(config.checkpoint, device_named(config.device))
     people = ShownPeople.open(config.data, trained)
-    subjects = people.dataset.subjects
-    held_out = (name for name, person in subjects.items() if person.info.split != "train")
-    subject = config.subject or next(held_out, next(iter(subjects), ""))
+    subject = config.subject or next(chain(people.names("held-out"), people.names()), "")
     references, shape = people.references(subject, config.references), people.shape(subject)
     tokens, distances = tokens_at(trained.network, trained.body, points)
     maps = last_layer_attention(trained.network, references, shape, tokens)

@@ -12,7 +12,7 @@ class LatentsConfig:
     checkpoint: Path
     """Folder of a training run, its config.yml, or a checkpoint inside it."""
     data: tuple[Path, ...]
-    """Datasets to compare, e.g. one from a studio and one from the wild."""
+    """Datasets (folders or shards) to compare, e.g. one from a studio and one from the wild."""
     split: Literal["all", "train", "held-out"] = "all"
     """Which people: everybody, those in `train`, or the others."""
     max_subjects: int = -1
@@ -33,6 +33,8 @@ def run(config: LatentsConfig) -> None:
     Raises:
         UserError: a checkpoint or dataset that cannot be used, or fewer than three people.
     """
+    from itertools import islice
+
     import torch
     from tqdm import tqdm
 
@@ -58,12 +60,8 @@ def run(config: LatentsConfig) -> None:
     for name, root in roots.items():
         shown = ShownPeople.open(root, trained)
         dataset = shown.dataset
-        chosen = [
-            subject
-            for subject, person in dataset.subjects.items()
-            if config.split == "all" or (person.info.split == "train") == (config.split == "train")
-        ]
-        chosen = chosen[: config.max_subjects] if config.max_subjects >= 0 else chosen
+        most = config.max_subjects if config.max_subjects >= 0 else None
+        chosen = list(islice(shown.names(config.split), most))
         for subject in tqdm(chosen, name, unit="person", disable=None):
             if not shown.reference_rows(subject, config.references):
                 print(f"{root}: {subject} has no usable frame and is left out.")

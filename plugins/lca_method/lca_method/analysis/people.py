@@ -1,15 +1,18 @@
 """People of a dataset as an analysis sees them: a fixed rule says which frames show a person to the model."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from lca_dataparsers.dataset.reader import AvatarDataset
-from lca_dataparsers.shards.format import is_shards
+from lca_dataparsers.shards.reader import ShardedDataset, open_dataset
 from lca_method.batch import ReferenceViews, moved_to
 from lca_method.crops import CropReader, frame_scores, frame_weights
+from lca_method.people import check_body
 from lca_method.sampling import spread_references
 from lca_shared.errors import UserError
 from lca_shared.tensors import Float, Tensor
@@ -19,13 +22,20 @@ if TYPE_CHECKING:
 
 CACHE_BYTES = 64 * 2**20
 """Nobody's pictures are asked for twice."""
+Split = Literal["all", "train", "held-out"]
+_GROUPS: dict[Split, tuple[str, ...]] = {
+    "all": ("train", "val", "test"),
+    "train": ("train",),
+    "held-out": ("val", "test"),
+}
+"""Of shards in which people are held out."""
 
 
 @dataclass(frozen=True)
 class ShownPeople:
-    """A dataset folder, cut into pictures as a model's training cut its own."""
+    """A dataset folder or shards, cut into pictures as a model's training cut its own."""
 
-    dataset: AvatarDataset
+    dataset: AvatarDataset | ShardedDataset
     reader: CropReader
     device: str
 
@@ -34,23 +44,37 @@ class ShownPeople:
         """Open a dataset for a model.
 
         Raises:
-            UserError, SchemaError: it is no dataset folder, or was made for another body model.
+            UserError, SchemaError: it is no dataset, or was made for another body model.
         """
-        if is_shards(root):
-            raise UserError(f"{root} holds shards, which analyses do not read. Unpack them with `lca-data unshard`.")
-        dataset = AvatarDataset.open(root)
-        for name in ("driven_joints", "shape_names", "expression_names"):
-            if tuple(getattr(dataset.info, name)) != tuple(getattr(trained.body, name)):
-                raise UserError(
-                    f"{root / 'dataset.json'} names other {name} than the model's body {trained.body.name!r}. "
-                    "Make the dataset again with this release."
-                )
+        dataset = open_dataset(root)
+        check_body(dataset.info, trained.body, dataset.root)
         return ShownPeople(dataset, CropReader(dataset, trained.sizes, CACHE_BYTES), str(trained.device))
 
+    def names(self, split: Split = "all") -> Iterator[str]:
+        """Ids of everybody, of those in ``train``, or of the others. Of shards, people without two usable frames are
+        not among them."""
+        names: Iterable[str] = self.dataset.subjects
+        if isinstance(self.dataset, ShardedDataset):
+            groups = _GROUPS[split if self.dataset.shards.by_person else "all"]
+            known = [group for group in groups if group in self.dataset.shards.groups]
+            names = dict.fromkeys(name for group in known for name in self.dataset.people(group, -1))
+        for name in names:
+            if split == "all" or (self.dataset.subjects[name].info.split == "train") == (split == "train"):
+                yield name
+
     def reference_rows(self, subject: str, count: int) -> tuple[int, ...]:
-        """Rows that show a person, spread over the recording as in evaluation; none if no frame is usable."""
-        usable = np.flatnonzero(frame_weights(self.dataset, subject).numpy() > 0).tolist()
-        scores = frame_scores(self.dataset, subject)[usable].tolist()
+        """Rows that show a person, spread over the recording as in evaluation; none if no frame is usable.
+
+        Raises:
+            UserError: there is no such person.
+        """
+        dataset = self.dataset
+        if not (dataset.find(subject) if isinstance(dataset, ShardedDataset) else subject in dataset.subjects):
+            known = list(islice(self.names(), 9))
+            some = ", ".join(known[:8]) + (" ..." if len(known) > 8 else "")
+            raise UserError(f"{dataset.root} has no subject {subject!r}. It has: {some or 'nobody'}.")
+        usable = np.flatnonzero(frame_weights(dataset, subject).numpy() > 0).tolist()
+        scores = frame_scores(dataset, subject)[usable].tolist()
         return spread_references(usable, scores, count) if usable else ()
 
     def references(self, subject: str, count: int) -> ReferenceViews:
@@ -59,10 +83,6 @@ class ShownPeople:
         Raises:
             UserError: there is no such person, or no usable frame, or a picture is missing or broken.
         """
-        known = self.dataset.subjects
-        if subject not in known:
-            some = ", ".join(list(known)[:8]) + (" ..." if len(known) > 8 else "")
-            raise UserError(f"{self.dataset.root} has no subject {subject!r}. It has: {some or 'nobody'}.")
         rows = self.reference_rows(subject, count)
         if not rows:
             raise UserError(f"No frame of {subject!r} in {self.dataset.root} is usable. See `lca-data inspect`.")

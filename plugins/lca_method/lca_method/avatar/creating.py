@@ -1,6 +1,5 @@
 """From pictures on disk to a bundle on disk."""
 
-import hashlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,8 +8,7 @@ from typing import Any
 
 import torch
 
-from lca_dataparsers.dataset.reader import AvatarDataset
-from lca_dataparsers.dataset.schema import DATASET_FILE
+from lca_dataparsers.dataset.schema import DATASET_FILE, SHARDS_FILE
 from lca_dataparsers.processing.command import ProcessConfig
 from lca_dataparsers.processing.command import run as process
 from lca_method.analysis.people import ShownPeople
@@ -22,6 +20,7 @@ from lca_method.avatar.from_network import avatar_of
 from lca_method.avatar.motion import Motion
 from lca_method.avatar.viewpoints import cameras_around
 from lca_method.batch import DrivingSignal
+from lca_method.checkpoints import fingerprint
 from lca_method.demo.files import write_picture, write_video
 from lca_method.trained_network import TrainedNetwork, load_network
 from lca_shared.errors import UserError
@@ -39,11 +38,11 @@ def create(config: CreateConfig) -> None:
     trained = load_network(config.checkpoint, device)
     with _dataset(config) as root:
         people = ShownPeople.open(root, trained)
-        subject = _subject(config, people.dataset)
+        subject = _subject(config, people)
         rows = people.reference_rows(subject, config.references)
         references = people.references(subject, config.references)
         with torch.inference_mode():
-            code = trained.network.encode(references, people.shape(subject))
+            code = trained.network.encode(references, people.shape(subject), step=trained.training_step)
         avatar = avatar_of(trained.network, code)
         person = people.dataset.subjects[subject]
         named = {picture for row in rows if (picture := person.frames["image"][row])}
@@ -111,7 +110,7 @@ def _check(config: CreateConfig) -> None:
 def _dataset(config: CreateConfig) -> Iterator[Path]:
     """The pictures as a dataset."""
     first = config.images[0]
-    if len(config.images) == 1 and (first / DATASET_FILE).exists():
+    if len(config.images) == 1 and any((first / name).exists() for name in (DATASET_FILE, SHARDS_FILE)):
         yield first
         return
     with tempfile.TemporaryDirectory() as scratch:
@@ -145,12 +144,12 @@ def _photos_in(folder: Path, images: tuple[Path, ...]) -> Path:
     return folder
 
 
-def _subject(config: CreateConfig, dataset: AvatarDataset) -> str:
-    names = list(dataset.subjects)
+def _subject(config: CreateConfig, people: ShownPeople) -> str:
+    names = [] if config.subject is not None else list(people.names())
     if config.subject is not None or len(names) == 1:
         return config.subject or names[0]
     some = ", ".join(names[:8]) + (" ..." if len(names) > 8 else "")
-    raise UserError(f"{dataset.root} holds {len(names)} people ({some}): say whose avatar with --subject.")
+    raise UserError(f"{people.dataset.root} holds {len(names)} people ({some}): say whose avatar with --subject.")
 
 
 def _pictures(config: CreateConfig, images: list[str]) -> tuple[str, ...]:
@@ -159,6 +158,5 @@ def _pictures(config: CreateConfig, images: list[str]) -> tuple[str, ...]:
 
 
 def _checkpoint_record(trained: TrainedNetwork) -> dict[str, Any]:
-    with trained.checkpoint.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"method": trained.run.get("method_name"), "steps": trained.steps, "sha256": digest}
+    sha256 = fingerprint(trained.checkpoint)
+    return {"method": trained.run.get("method_name"), "steps": trained.steps, "sha256": sha256}

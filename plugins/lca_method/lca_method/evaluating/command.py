@@ -12,7 +12,7 @@ class EvalConfig:
     checkpoint: Path
     """Folder of a training run, its config.yml, or a checkpoint inside it."""
     data: tuple[Path, ...]
-    """Test sets: datasets whose held-out people (else held-out frames) are shown to the model."""
+    """Test sets: datasets (folders or shards) whose held-out people (else held-out frames) are shown to the model."""
     references: tuple[int, ...] = (8, 4, 1)
     """Numbers of reference views to evaluate with."""
     targets_per_subject: int = 16
@@ -40,6 +40,6 @@ def run(config: EvalConfig) -> None:
     Raises:
         UserError: a checkpoint, dataset or weight file that cannot be used.
     """
-    from lca_method.evaluating.evaluation_run import evaluate_and_write  # heavy: torch and nerfstudio
+    from lca_method.evaluating.evaluation_run import evaluate_and_write  # heavy: torch
 
     evaluate_and_write(config)

@@ -3,23 +3,25 @@
 import hashlib
 import json
 import math
-import warnings
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-import torch
 from tqdm import tqdm
 
+from lca_method.analysis.writing import device_named
 from lca_method.batch import moved_to
+from lca_method.checkpoints import fingerprint
 from lca_method.demo.contact_sheet import contact_sheet
 from lca_method.demo.files import write_picture
 from lca_method.evaluating.command import EvalConfig
 from lca_method.evaluating.report import Part, markdown, print_table, write_pictures_csv
 from lca_method.evaluating.scores import PictureScore, intervals, means_of_people, score_picture
 from lca_method.evaluating.side_by_side import HEADINGS, side_by_side
+from lca_method.evaluating.test_set import TestSet
+from lca_method.networks.subject import SubjectCode
+from lca_method.trained_network import TrainedNetwork, load_network
 from lca_shared.errors import SchemaError, UserError
+from lca_shared.perceptual import LPIPS
 from lca_shared.storage import atomic_path, check_schema, read_json, write_json
 
 SCHEMA = ("evaluation", 1)
@@ -28,13 +30,8 @@ SCHEMA = ("evaluation", 1)
 def evaluate_and_write(config: EvalConfig) -> None:
     """See :func:`lca_method.evaluating.command.run`."""
     _check(config)
-    with warnings.catch_warnings():  # nerfstudio's imports warn of torch's renamed functions
-        warnings.simplefilter("ignore", FutureWarning)
-        from lca_method.lca_trained import Trained, fingerprint, load_trained
-
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
-    trained: Trained = load_trained(config.checkpoint, torch.device(device))
-    lpips = trained.model.lpips("alex") if config.lpips else None
+    trained = load_network(config.checkpoint, device_named(config.device))
+    lpips = trained.lpips() if config.lpips else None
     output = config.output_dir or trained.checkpoint.parent.parent / "eval"
     stamp = fingerprint(trained.checkpoint)
     parts = []
@@ -90,31 +87,29 @@ def _check(config: EvalConfig) -> None:
         raise UserError("--references needs one number or more, each at least 1.")
 
 
-def _views(manager: Any, device: torch.device, description: str) -> Iterator[tuple]:
-    views = [(draw, row) for draw in manager.eval_draws for row in draw.targets]
-    for draw, row in tqdm(views, desc=description, unit="picture"):
-        yield row, moved_to(manager.evaluation_batch(draw, row), device)
-
-
-def _score(trained: Any, data: Path, references: int, config: EvalConfig, lpips: Any) -> list[PictureScore]:
-    model = trained.model
-    manager = trained.people_of(data, references, config.targets_per_subject, config.max_subjects)
+def _score(
+    trained: TrainedNetwork, data: Path, references: int, config: EvalConfig, lpips: LPIPS | None
+) -> list[PictureScore]:
+    test_set = TestSet.open(data, trained, references, config.targets_per_subject, config.max_subjects)
     description = f"{data.resolve().name}, {references} references"
     scores = []
-    with torch.no_grad():
-        for row, batch in _views(manager, model.device, description):
-            picture = model.get_outputs_for_batch(batch)["rgb"].movedim(-1, 0)
-            scores.append(score_picture(picture, batch, row, model.body, lpips))
+    with tqdm(desc=description, unit="picture", total=sum(len(draw.targets) for draw in test_set.draws)) as progress:
+        for draw in test_set.draws:
+            code: SubjectCode | None = None
+            for row in draw.targets:
+                batch = moved_to(test_set.batch(draw, row), trained.device)
+                code = trained.encode(batch) if code is None else code  # a person is made once
+                scores.append(score_picture(trained.picture(code, batch), batch, row, trained.body, lpips))
+                progress.update()
     return scores
 
 
-def _draw_sheet(trained: Any, data: Path, config: EvalConfig, path: Path) -> None:
-    manager = trained.people_of(data, max(config.references), config.targets_per_subject, config.sheet_people)
+def _draw_sheet(trained: TrainedNetwork, data: Path, config: EvalConfig, path: Path) -> None:
+    test_set = TestSet.open(data, trained, max(config.references), config.targets_per_subject, config.sheet_people)
     rows = []
-    with torch.no_grad():
-        for draw in manager.eval_draws:
-            batch = moved_to(manager.evaluation_batch(draw, draw.targets[len(draw.targets) // 2]), trained.model.device)
-            rows.append(side_by_side(trained.model, batch, f"{draw.subject}, {len(draw.references)} references"))
+    for draw in test_set.draws:
+        batch = moved_to(test_set.batch(draw, draw.targets[len(draw.targets) // 2]), trained.device)
+        rows.append(side_by_side(trained, batch, f"{draw.subject}, {len(draw.references)} references"))
     write_picture(contact_sheet(HEADINGS, rows), path)
 
 
