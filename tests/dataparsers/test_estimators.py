@@ -166,7 +166,7 @@ def test_observations_are_kept(tmp_path: Path) -> None:
 
 def test_photos_of_one_person_share_a_camera() -> None:
     photos = [observed(1), observed(1)]
-    notes = [FrameNote(n, 0.0, "", 320, 200, focal, 1, 1.0, "") for n, focal in enumerate((400.0, 200.0))]
+    notes = [FrameNote(n, 0.0, "", 320, 200, focal, 1, 1.0, 255.0, "") for n, focal in enumerate((400.0, 200.0))]
     together, placements = brought_together(photos, notes, 50.0)
     assert together.focal_prior == 300.0
     shared = np.array([[300.0, 0, together.image_size[0] / 2], [0, 300.0, together.image_size[1] / 2], [0, 0, 1]])

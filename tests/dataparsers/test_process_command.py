@@ -2,6 +2,7 @@
 they are about the command; two run the whole chain on a real clip.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -104,7 +105,7 @@ def boxes(monkeypatch: pytest.MonkeyPatch) -> type[BoxEstimator]:
 
 
 def process(*arguments: object) -> int:
-    return main(["process", *map(str, arguments)])
+    return main(["process", *map(str, arguments), "--jobs", "1"])  # other processes would use the real detectors
 
 
 def test_a_clip_becomes_a_dataset(boxes, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -112,7 +113,7 @@ def test_a_clip_becomes_a_dataset(boxes, tmp_path: Path, capsys: pytest.CaptureF
     nobody, tiny = person_like((0, 0, 0, 0)), person_like((70, 100, 90, 160))
     frames = [alone] * 5 + [blank] * 2 + [nobody] * 3 + [tiny] + [alone] * 4
     clip = write_video(tmp_path / "my clip.mp4", frames)
-    assert process(clip, "--output-dir", tmp_path / "data", "--licence", "CC0") == 0
+    assert process(clip, "--output-dir", tmp_path / "data", "--licence", "CC0", "--shots", "whole") == 0
     dataset = AvatarDataset.open(tmp_path / "data")
     assert list(dataset.subjects) == ["my_clip"] and dataset.info.licence == "CC0"
     person = dataset.subjects["my_clip"]
@@ -170,10 +171,17 @@ def test_a_folder_of_videos_keeps_what_works(boxes, tmp_path: Path, capsys: pyte
     folder.mkdir()
     write_video(folder / "ann.mp4", [person_like(PERSON)] * 4)
     write_video(folder / "bob.mp4", numbered(4))
+    assert process(folder, "--output-dir", tmp_path / "data", "--no-overlay") == 0
+    assert "nobody was found" in capsys.readouterr().err
+    (folder / "cut.mp4").write_bytes(b"not a video")
     assert process(folder, "--output-dir", tmp_path / "data", "--no-overlay") == 1
     error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert "1 of 2" in error and "bob.mp4" in error
+    assert "cut.mp4" in error
     assert list(AvatarDataset.open(tmp_path / "data").subjects) == ["ann"]
+    report = json.loads((tmp_path / "data/report.json").read_text())
+    assert report["clips"] == {"written": 1, "left out": 1, "failed": 1}
+    assert sorted(report["not_made"]) == ["bob", "cut"] and "blank" in report["not_made"]["bob"]
+    assert (tmp_path / "data/left_out.jpg").exists()
 
 
 def test_photos_of_one_and_of_several_people(boxes, tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from lca_dataparsers.processing.choosing import Track
 from lca_dataparsers.processing.photos import is_photo, photo_size, read_photo
-from lca_dataparsers.processing.video import VideoFile
+from lca_dataparsers.processing.video import Span, VideoFile
 from lca_shared.errors import UserError
 
 FRAMES_RATE = 30.0
@@ -68,18 +69,30 @@ class Source:
     max_frames: int | None
     notices: list[str]
     """Told to the user when done."""
+    span: Span | None = None
+    """Of a video: the part that is meant."""
+    track: Track | None = None
+    """Of several people: the one that is meant."""
 
     @property
     def expected(self) -> int | None:
         """How many pictures will come, as far as one can know."""
         if self.kind == "video":
             video = VideoFile(self.files[0])
-            count = video.frames
+            count = self.span.frames if self.span else video.frames
             if self.fps and video.rate and self.fps < video.rate:
                 count = int(count * self.fps / video.rate) + 1
         else:
             count = len(self.files)
         return (min(count, self.max_frames) if self.max_frames else count) or None
+
+    @property
+    def rate(self) -> float:
+        """Pictures a second of a clip, as far as one can know; 0 where nothing tells."""
+        if self.kind != "video":
+            return (self.fps or FRAMES_RATE) if self.kind == "frames" else 0.0
+        rate = VideoFile(self.files[0]).rate
+        return min(rate, self.fps) if self.fps else rate
 
     def pictures(self) -> Generator[Picture, None, None]:
         """The pictures in order.
@@ -96,7 +109,8 @@ class Source:
     def _video(self) -> Iterator[Picture]:
         video = VideoFile(self.files[0])
         due = 0.0
-        for index, (time, image, alpha) in enumerate(video.read()):
+        first = self.span.first_index if self.span else 0
+        for index, (time, image, alpha) in enumerate(video.read(self.span), first):
             # half a millisecond of slack: timestamps are rounded to the container's clock
             if self.fps and time < due - 5e-4:
                 continue

@@ -10,9 +10,17 @@ from itertools import islice
 import cv2
 import numpy as np
 
-from lca_dataparsers.processing.choosing import PersonChooser
+from lca_dataparsers.processing.choosing import THE_LARGEST, PersonChoice, PersonChooser, TrackFollower
 from lca_dataparsers.processing.decode import Picture, Source
 from lca_dataparsers.processing.estimators import PersonDetails, PersonEstimator, Sighting
+from lca_dataparsers.processing.filters import (
+    DUPLICATE,
+    DUPLICATE_CHANGE,
+    NO_FILTERS,
+    TOO_MANY,
+    ChangeMeter,
+    FilterConfig,
+)
 from lca_dataparsers.processing.notes import BLANK, NO_PERSON, FrameNote, is_blank, refused_person, sharpness
 from lca_dataparsers.processing.observations import ClipObservations, empty_observations
 from lca_dataparsers.processing.work_folder import WorkFolder
@@ -29,7 +37,8 @@ def estimate_source(
     estimators: list[PersonEstimator],
     *,
     long_side: int,
-    person: int | None = None,
+    choice: PersonChoice = THE_LARGEST,
+    filters: FilterConfig = NO_FILTERS,
     progress: Callable[[int], None] = lambda pictures: None,
 ) -> None:
     """Run the detectors over what is left of ``source`` and put the results into ``folder``.
@@ -39,7 +48,8 @@ def estimate_source(
         folder: holds the chunks of an earlier run, and takes the new ones.
         estimators: one per thread.
         long_side: of the stored pictures, pixels.
-        person: which of several people (see :class:`PersonChooser`).
+        choice: which of several people; of a source that names a track, that one.
+        filters: what pictures must have.
         progress: called with the number of pictures done since the last call.
 
     Raises:
@@ -50,23 +60,36 @@ def estimate_source(
     chunks, notes = folder.load()
     progress(len(notes))
     size = 1 if source.kind == "photos" else CHUNK
-    chooser = PersonChooser(person, _last_box(chunks))
+    chooser = choice.chooser(source.track, _last_box(chunks))
     done = len(notes)
     del chunks, notes  # a long clip's would lie about while the rest is detected
     idle: queue.SimpleQueue[PersonEstimator] = queue.SimpleQueue()
     for estimator in estimators:
         idle.put(estimator)
     with closing(source.pictures()) as pictures, ThreadPoolExecutor(len(estimators) + 1) as pool:
-        rest = (picture.fitted(long_side) for picture in islice(pictures, done, None))
-        coming: Future[list[Picture]] = pool.submit(_take, rest, size)
+        rest = _prepared(pictures, done, long_side)
+        coming: Future[list[tuple[Picture, float]]] = pool.submit(_take, rest, size)
         while chunk := coming.result():
             coming = pool.submit(_take, rest, size)  # decoding goes on meanwhile
-            folder.add(*_observed(chunk, chooser if source.kind != "photos" else PersonChooser(person), pool, idle))
+            own = chooser if source.kind != "photos" else choice.chooser()
+            folder.add(*_observed(chunk, own, filters, pool, idle))
             progress(len(chunk))
     folder.finish(list(source.notices))
 
 
-def _take(pictures: Iterator[Picture], count: int) -> list[Picture]:
+def _prepared(pictures: Iterator[Picture], done: int, long_side: int) -> Iterator[tuple[Picture, float]]:
+    """Pictures after the first ``done``, not too large, each with its change from the one before."""
+    meter = ChangeMeter()
+    for count, picture in enumerate(pictures):
+        if count < done - 1:
+            continue
+        fitted = picture.fitted(long_side)
+        change = meter.change(fitted.image)
+        if count >= done:
+            yield fitted, change
+
+
+def _take(pictures: Iterator[tuple[Picture, float]], count: int) -> list[tuple[Picture, float]]:
     return list(islice(pictures, count))
 
 
@@ -76,16 +99,23 @@ def _last_box(chunks: list[ClipObservations]) -> np.ndarray | None:
 
 
 def _observed(
-    pictures: list[Picture],
-    chooser: PersonChooser,
+    chunk: list[tuple[Picture, float]],
+    chooser: PersonChooser | TrackFollower,
+    filters: FilterConfig,
     pool: ThreadPoolExecutor,
     idle: "queue.SimpleQueue[PersonEstimator]",
 ) -> tuple[ClipObservations, list[FrameNote], list[np.ndarray | None]]:
     """Observations, notes and masks of one chunk. Who is followed is decided in order; all else runs side by side."""
+    pictures = [picture for picture, _ in chunk]
 
-    def look(picture: Picture) -> list[Sighting] | None:
+    def not_looked_at(picture: Picture, change: float) -> str:
         if is_blank(picture.image):
-            return None
+            return BLANK
+        return DUPLICATE if filters.drop_duplicates and change < DUPLICATE_CHANGE else ""
+
+    def look(picture: Picture, reason: str) -> list[Sighting]:
+        if reason:
+            return []
         estimator = idle.get()
         try:
             return estimator.people(picture.image)
@@ -98,37 +128,42 @@ def _observed(
             return None
         estimator = idle.get()
         try:
-            return estimator.details(pictures[row].image, person, len(people[row] or []) == 1, hands)
+            return estimator.details(pictures[row].image, person, len(people[row]) == 1, hands)
         finally:
             idle.put(estimator)
 
-    people = list(pool.map(look, pictures))
-    chosen = [chooser.choose(found or []) for found in people]
+    early = [not_looked_at(*one) for one in chunk]
+    people = list(pool.map(look, pictures, early))
+    chosen = [chooser.choose(found, picture.time) for found, picture in zip(people, pictures)]
+    if filters.max_people is not None:
+        chosen = [person if len(found) <= filters.max_people else None for person, found in zip(chosen, people)]
     details = _all_details(len(pictures), look_closer, pool)
 
     times, first = np.array([picture.time for picture in pictures]), pictures[0]
     observations = empty_observations(times, first.size, first.focal)
     notes, masks = [], []
-    for row, (picture, found, person, detail) in enumerate(zip(pictures, people, chosen, details)):
-        refused, mask, sharp = BLANK if found is None else NO_PERSON, None, 0.0
+    for row, ((picture, change), found, person, detail) in enumerate(zip(chunk, people, chosen, details)):
+        crowd = filters.max_people is not None and len(found) > filters.max_people
+        refused, mask, sharp = early[row] or (TOO_MANY if crowd else NO_PERSON), None, 0.0
         if person is not None and detail is not None:
             mask = _with_transparency(detail.mask, picture.alpha)
-            refused = refused_person(detail.box, person.points, person.visibility, picture.size)
+            refused = refused_person(detail.box, person.points, person.visibility, picture.size, filters.min_person)
             if not refused:
                 _fill(observations, row, person, detail, mask)
                 sharp = sharpness(picture.image, detail.box)
         width, height = picture.size
         notes.append(
             FrameNote(
-                picture.index,
-                picture.time,
-                picture.name,
-                width,
-                height,
-                picture.focal,
-                len(found or []),
-                sharp,
-                refused,
+                index=picture.index,
+                time=picture.time,
+                name=picture.name,
+                width=width,
+                height=height,
+                focal=picture.focal,
+                people=len(found),
+                sharpness=sharp,
+                change=change,
+                refused=refused,
             )
         )
         masks.append(None if refused else mask)

@@ -13,8 +13,6 @@ BLANK, NO_PERSON, TOO_SMALL, OUT_OF_FRAME, BLURRED = "blank frame", "no person",
 
 _BLANK_DEVIATION = 4.0
 """Grey levels: a picture with less contrast shows nothing."""
-_SMALLEST_PERSON = 96
-"""Pixels: the long side of a person's box."""
 _FEWEST_POINTS = 5
 """Body points that must be seen within the picture; a head alone has eleven."""
 _BLUR_SHARE = 0.12
@@ -41,6 +39,8 @@ class FrameNote:
     """How many were seen."""
     sharpness: float
     """Variance of the Laplacian around the person at a fixed size; 0 where nobody was seen."""
+    change: float
+    """Mean difference of a pixel to the picture before, grey levels; 255 for a clip's first."""
     refused: str
     """Why nothing was made of it; empty if something was."""
 
@@ -55,11 +55,12 @@ def refused_person(
     points: Float[np.ndarray, "33 2"],
     visibility: Float[np.ndarray, "33"],
     size: tuple[int, int],
+    smallest: int,
 ) -> str:
-    """Why a person found cannot be used; empty if they can."""
+    """Why a person found cannot be used; empty if they can. ``smallest``: long side of the box, pixels."""
     if not np.isfinite(box).all():
         return NO_PERSON
-    if (box[2:] - box[:2]).max() < _SMALLEST_PERSON:
+    if (box[2:] - box[:2]).max() < smallest:
         return TOO_SMALL
     inside = (points >= 0).all(axis=1) & (points < np.array(size)).all(axis=1)
     return OUT_OF_FRAME if (inside & (visibility > 0.5)).sum() < _FEWEST_POINTS else ""

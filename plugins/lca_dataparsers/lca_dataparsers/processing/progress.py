@@ -8,9 +8,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class Stages:
-    """Shows the stages of a run. Use as a context manager."""
+    """Shows the stages of a run. Use as a context manager.
 
-    def __init__(self) -> None:
+    Args:
+        visible: whether bars are drawn.
+    """
+
+    def __init__(self, visible: bool = True) -> None:
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -18,6 +22,7 @@ class Stages:
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=Console(stderr=True),
+            disable=not visible,
         )
 
     def __enter__(self) -> "Stages":
@@ -30,6 +35,11 @@ class Stages:
     def say(self, text: str) -> None:
         """A line above the bars."""
         self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def bar(self, description: str, total: int) -> Callable[[int], None]:
+        """A bar that stays, moved by calling what is returned."""
+        task = self._progress.add_task(description, total=total)
+        return lambda steps: self._progress.advance(task, steps)
 
     @contextmanager
     def stage(self, description: str, total: int | None) -> Iterator[Callable[[int], None]]:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from lca_dataparsers.dataset.schema import FrameRecord
+from lca_dataparsers.processing.filters import NO_FACE, NO_FILTERS, POOR_FIT, FilterConfig
 from lca_dataparsers.processing.fitting.result import ClipFit
 from lca_dataparsers.processing.notes import BLURRED, FrameNote, blurred
 from lca_dataparsers.processing.observations import ClipObservations
@@ -32,12 +33,18 @@ class FittedClip:
     placements: list[Placement]
     """Where each stored picture lies in the fit's camera."""
 
-    def reasons(self) -> list[str]:
+    def reasons(self, filters: FilterConfig = NO_FILTERS) -> list[str]:
         """Per picture why it is left out; empty where it is kept."""
         unsharp = blurred(self.notes)
         return [
-            note.refused or ("" if usable else reason) or (BLURRED if smeared else "")
-            for note, usable, reason, smeared in zip(self.notes, self.fit.usable, self.fit.reasons, unsharp)
+            note.refused
+            or ("" if usable else reason)
+            or (BLURRED if smeared or note.sharpness < filters.min_sharpness else "")
+            or (NO_FACE if filters.need_face and not self.fit.face_confidence[row] > 0 else "")
+            or (POOR_FIT if filters.min_quality > 0 and fit_quality(self.fit, row) < filters.min_quality else "")
+            for row, (note, usable, reason, smeared) in enumerate(
+                zip(self.notes, self.fit.usable, self.fit.reasons, unsharp)
+            )
         ]
 
 

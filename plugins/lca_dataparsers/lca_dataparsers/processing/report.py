@@ -5,6 +5,7 @@ import resource
 import sys
 from typing import Any
 
+from lca_dataparsers.processing.filters import DUPLICATE_CHANGE
 from lca_dataparsers.processing.fitting import measure_fit
 from lca_dataparsers.processing.notes import counted
 from lca_dataparsers.processing.records import FittedClip
@@ -34,6 +35,7 @@ def make_report(clip: FittedClip, reasons: list[str]) -> dict[str, Any]:
         "pictures": len(reasons),
         "used": reasons.count(""),
         "refused": counted(reasons),
+        "duplicates": sum(note.change < DUPLICATE_CHANGE for note in clip.notes),
         "several_people": sum(note.people > 1 for note in clip.notes),
         "face_seen": int((clip.fit.face_confidence > 0).sum()),
         "left_hand_seen": int((clip.fit.hand_confidence[:, 0] > 0).sum()),

@@ -12,9 +12,11 @@ import numpy as np
 
 from lca_dataparsers.dataset.schema import FrameRecord, SubjectInfo
 from lca_dataparsers.dataset.writer import DatasetWriter
+from lca_dataparsers.processing.choosing import PersonChoice
 from lca_dataparsers.processing.decode import Picture, Source
 from lca_dataparsers.processing.estimate import estimate_source
 from lca_dataparsers.processing.estimators import PersonEstimator
+from lca_dataparsers.processing.filters import FilterConfig
 from lca_dataparsers.processing.fitting import FitConfig, fit_clip
 from lca_dataparsers.processing.notes import FrameNote, counted
 from lca_dataparsers.processing.observations import ClipObservations, concatenate
@@ -23,6 +25,7 @@ from lca_dataparsers.processing.overlay_video import NoOverlay, Overlay, SheetOv
 from lca_dataparsers.processing.progress import Stages
 from lca_dataparsers.processing.records import FittedClip, frame_record, head_boxes
 from lca_dataparsers.processing.report import make_report, timing
+from lca_dataparsers.processing.samples import MOST_SAMPLES, Samples, add_sample
 from lca_dataparsers.processing.timing import StepTimes, gathered_times
 from lca_dataparsers.processing.work_folder import WorkFolder
 from lca_shared.body import get_body_model
@@ -40,12 +43,17 @@ class SubjectSettings:
     """How a subject is made."""
 
     long_side: int
-    person: int | None
+    choice: PersonChoice
+    filters: FilterConfig
     fit: FitConfig
     split: str
     licence: str
     overlay: Path | None
     """Folder of the overlays; None = draw none."""
+
+
+class NothingUsable(UserError):
+    """The source could be read, but no subject can be made of it."""
 
 
 def process_subject(
@@ -56,28 +64,37 @@ def process_subject(
     estimators: list[PersonEstimator],
     settings: SubjectSettings,
     stages: Stages,
+    samples: Samples,
 ) -> dict[str, Any]:
-    """Detect, fit, and write one subject.
+    """Detect, fit, and write one subject. ``samples`` takes some of the pictures that are left out.
 
     Returns:
         Its report (see :func:`make_report`).
 
     Raises:
-        UserError: the source cannot be read, nobody was found, or no picture is good enough; what was detected stays
-            in ``folder``.
+        NothingUsable: nobody was found, or too few pictures are good enough; what was detected stays in ``folder``.
+        UserError: the source cannot be read.
     """
     times, before = StepTimes(), gathered_times(estimators)
     with times.step("detect"), stages.stage(f"{name}: detecting", source.expected) as advance:
         estimate_source(
-            source, folder, estimators, long_side=settings.long_side, person=settings.person, progress=advance
+            source,
+            folder,
+            estimators,
+            long_side=settings.long_side,
+            choice=settings.choice,
+            filters=settings.filters,
+            progress=advance,
         )
     for part, seconds in gathered_times(estimators).items():
         times.add(part, seconds - before.get(part, 0.0))
+    _collect_unfitted(source, folder, samples)
     with times.step("fit"):
         clip = _fitted(name, source, folder, settings, stages)
-    reasons = clip.reasons()
-    if not any(reason == "" for reason in reasons):
-        raise UserError(f"{source.path}: no picture can be used ({_said(reasons)}).")
+    reasons = clip.reasons(settings.filters)
+    if reasons.count("") < settings.filters.min_frames:
+        few = "no picture" if "" not in reasons else f"only {reasons.count('')} of {len(reasons)} pictures"
+        raise NothingUsable(f"{source.path}: {few} can be used ({_said(reasons)}).")
     report = make_report(clip, reasons) | timing(len(reasons), times.seconds)
     subject = SubjectInfo(
         id=name,
@@ -89,9 +106,23 @@ def process_subject(
     )
     with times.step("write"), stages.stage(f"{name}: writing", report["used"]) as advance:
         with _open_overlay(name, source, clip, settings.overlay) as overlay:
-            frames = _counting(_frames(clip, reasons, source, folder, settings, overlay), advance)
+            frames = _counting(_frames(clip, reasons, source, folder, settings, overlay, samples), advance)
             writer.write_subject(subject, frames, overwrite=True)
     return report | timing(len(reasons), times.seconds)
+
+
+def _collect_unfitted(source: Source, folder: WorkFolder, samples: Samples) -> None:
+    """Samples of the pictures that detection left out."""
+    wanted: dict[int, str] = {}
+    for number, note in enumerate(folder.load()[1]):
+        if note.refused and list(wanted.values()).count(note.refused) < MOST_SAMPLES:
+            wanted[number] = note.refused
+    if not wanted:
+        return
+    with closing(source.pictures()) as pictures:
+        for number, picture in zip(range(max(wanted) + 1), pictures):
+            if number in wanted:
+                add_sample(samples, wanted[number], picture.image)
 
 
 def _fitted(name: str, source: Source, folder: WorkFolder, settings: SubjectSettings, stages: Stages) -> FittedClip:
@@ -115,7 +146,7 @@ def _gathered(
     """All that was detected, as one clip of one camera."""
     chunks, notes = folder.load()
     if not any(chunk.seen.any() for chunk in chunks):
-        raise UserError(
+        raise NothingUsable(
             f"{source.path}: nobody was found in {len(notes)} pictures ({_said([note.refused for note in notes])}). "
             "A person should be at least 96 pixels tall and in plain view."
         )
@@ -137,6 +168,7 @@ def _frames(
     folder: WorkFolder,
     settings: SubjectSettings,
     overlay: Overlay,
+    samples: Samples,
 ) -> Iterator[tuple[FrameRecord, np.ndarray, np.ndarray]]:
     """Frames for the writer, and the overlay on the way: pictures are decoded a second time rather than kept."""
     body = get_body_model(BODY_MODEL)
@@ -147,6 +179,8 @@ def _frames(
         mask = None if clip.notes[row].refused else folder.mask(clip.notes[row])
         wanted = overlay.wanted and row % every == 0
         drawn = drawn_frame(clip, row, body, picture.image, mask, reason) if wanted else None
+        if reason and not clip.notes[row].refused:
+            add_sample(samples, reason, picture.image)
         if reason or mask is None:
             return None, drawn
         return (frame_record(clip, row, heads[row]), picture.image, mask), drawn

@@ -1,7 +1,9 @@
 """Frames of a video file in order, by their timestamps, upright, one at a time."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +20,26 @@ _HD_LINES = 720
 """Untagged videos use BT.709 from this height on, BT.601 below: the usual convention."""
 
 
+_WORTH_SEEKING = 5.0
+"""Seconds before a span that are sooner decoded than jumped over."""
+_CLOCK = 5e-4
+"""Seconds by which timestamps are rounded."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Part of a video: frames from ``start`` to just before ``end``, seconds from the first frame."""
+
+    start: float
+    end: float
+    first_index: int = 0
+    """Number of its first frame in the file."""
+    origin: float = 0.0
+    """Time of the file's first frame on the file's own clock, seconds."""
+    frames: int = 0
+    """How many there are."""
+
+
 class VideoFile:
     """A video on disk.
 
@@ -32,6 +54,8 @@ class VideoFile:
         self.path = path
         self.notices: list[str] = []
         """Told to the user when done, e.g. that the file ends early."""
+        self.origin = 0.0
+        """Time of the first frame that was read on the file's own clock, seconds."""
         with _opened(path) as container:
             stream = container.streams.video[0]
             self.duration = _duration(container, stream)
@@ -42,21 +66,39 @@ class VideoFile:
             self.focal_per_width = float(equivalent) / _EQUIVALENT_WIDTH if equivalent else None
             """Focal length over the picture's long side, or None."""
 
-    def read(self) -> Iterator[tuple[float, np.ndarray, np.ndarray | None]]:
+    def read(self, span: "Span | None" = None) -> Iterator[tuple[float, np.ndarray, np.ndarray | None]]:
         """Time in seconds from the first frame, image uint8 [h, w, 3] and alpha uint8 [h, w] or None.
 
-        A damaged file is read as far as it goes; :attr:`notices` then says so.
+        A damaged file is read as far as it goes; :attr:`notices` then says so. Of a ``span`` alone its frames come,
+        and the file is not read to its end.
 
         Raises:
             UserError: nothing can be decoded.
         """
+        for time, frame, stream in self._frames(span):
+            yield time, *_pixels(frame, stream)
+
+    def thumbnails(self, width: int, height: int) -> Iterator[tuple[float, np.ndarray]]:
+        """Time in seconds from the first frame, and the picture reduced to uint8 [height, width, 3], neither turned nor
+        brought to square pixels.
+
+        Raises:
+            UserError: nothing can be decoded.
+        """
+        for time, frame, _ in self._frames(None):
+            small = frame.reformat(width=width, height=height, format="rgb24", interpolation="AREA")
+            yield time, small.to_ndarray()
+
+    def _frames(self, span: "Span | None") -> Iterator[tuple[float, Any, Any]]:
         import av
 
         self.notices.clear()
-        first, last, count, broken, hdr = None, 0.0, 0, None, False
+        first, last, count, broken, hdr = None if span is None else span.origin, 0.0, 0, None, False
         with _opened(self.path) as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
+            if span is not None and span.start > _WORTH_SEEKING:
+                _jump(container, span.origin + span.start)
             frames = _decoded(container, stream)
             while True:
                 try:
@@ -69,10 +111,13 @@ class VideoFile:
                 if frame.is_corrupt:
                     continue
                 time = frame.time if frame.time is not None else count / (self.rate or 30.0)
-                first = time if first is None else first
+                first = self.origin = time if first is None else first
                 last, count = time - first, count + 1
                 hdr = hdr or int(frame.color_trc or 0) in _HDR_TRANSFERS
-                yield last, *_pixels(frame, stream)
+                if span is None or span.start - _CLOCK <= last < span.end - _CLOCK:
+                    yield last, frame, stream
+                elif last >= span.end - _CLOCK:
+                    return
         if count == 0:
             raise UserError(f"{self.path} holds no frame that can be decoded ({broken or 'no frames'}).")
         step = 1.0 / (self.rate or 30.0)
@@ -99,6 +144,17 @@ def _opened(path: Path):
         container.close()
         raise UserError(f"{path} is not a video: there are no pictures in it.")
     return container
+
+
+def _jump(container, time: float) -> None:
+    """To the last frame before ``time`` that can be decoded by itself; files that cannot jump are read from where they
+    are."""
+    import av
+
+    try:
+        container.seek(int(time * 1e6), backward=True)
+    except av.FFmpegError:
+        return
 
 
 def _reason(error: Exception) -> str:

@@ -15,7 +15,7 @@ from lca_dataparsers.processing.observations import ClipObservations
 from lca_shared.errors import UserError
 from lca_shared.storage import atomic_path, read_json, write_json
 
-LAYOUT = 1
+LAYOUT = 2
 """Raised when what is kept here changes, so that older leftovers are not read."""
 
 

@@ -13,7 +13,7 @@ from lca_dataparsers.processing.fitting.config import FitConfig
 from lca_dataparsers.processing.fitting.expression import gaze_confidence, neutral_blendshapes
 from lca_dataparsers.processing.fitting.limits import make_limit_table
 from lca_dataparsers.processing.fitting.optimise import Problem, run_stage, stage_cost
-from lca_dataparsers.processing.fitting.point_body import get_point_body
+from lca_dataparsers.processing.fitting.point_body import FEW_SURFACE_POINTS, get_point_body
 from lca_dataparsers.processing.fitting.quality import mask_overlap, measure_frames, refusal
 from lca_dataparsers.processing.fitting.result import NO_PERSON, ClipFit, FitQuality, body_pose, world_camera
 from lca_dataparsers.processing.fitting.side_by_side import side_by_side
@@ -88,7 +88,7 @@ def best_frames(observations: ClipObservations, count: int) -> np.ndarray:
 
 
 def _problem(people: ClipObservations, config: FitConfig, advance: Callable[[int], None]) -> Problem:
-    body, points = get_body_model("anny"), get_point_body("anny")
+    body, points = get_body_model("anny"), get_point_body("anny", FEW_SURFACE_POINTS)
     focal, sigma = focal_prior(people, config)
     return Problem(
         body=points,

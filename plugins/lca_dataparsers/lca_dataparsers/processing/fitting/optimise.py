@@ -16,7 +16,7 @@ from lca_dataparsers.processing.fitting.terms.head_outline import outline_partne
 from lca_shared.tensors import Float, Int, Tensor
 
 SILHOUETTE_TERMS = ("outside", "coverage", "head_outline")
-PARTNER_REFRESH = 10
+PARTNER_REFRESH = 20
 """Iterations between searches for the surface points nearest to the mask's outline."""
 SHAPE_RATE, FOCAL_RATE = 3.0, 0.2
 """Learning rates of shape and focal length over the stage's."""

@@ -56,8 +56,10 @@ FACE_LANDMARKS: tuple[int, ...] = (
 FACE_SPREAD_LIMIT = 0.004
 """Metres: face landmarks that wander more than this on renders are left out."""
 
-SURFACE_POINTS = {"body": 750, "head": 350}
-"""Points on the surface that stand for the silhouette."""
+SURFACE_POINTS = (750, 350)
+"""Points on the surface of the body and of the head that stand for the silhouette."""
+FEW_SURFACE_POINTS = (400, 200)
+"""The same where many frames are fitted and time matters: a fit on them ends where one on all ends."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ class PointBody:
     driven: Int[Tensor, "driven"]
     """Where the driven joints stand among the active joints."""
     eyes: Int[Tensor, "2"]
+    head_surface: int
+    """How many of the surface points, the last ones, are the head's."""
 
     def of_shape(
         self, shape: Float[Tensor, "coefficients"]
@@ -155,19 +159,21 @@ class PointBody:
 
 
 @cache
-def get_point_body(name: str = "anny") -> PointBody:
+def get_point_body(name: str = "anny", surface_points: tuple[int, int] = SURFACE_POINTS) -> PointBody:
     """The points of body model ``name``, from the table of correspondences that ships with the package."""
-    return make_point_body(get_body_model(name), load_correspondences())
+    return make_point_body(get_body_model(name), load_correspondences(), surface_points)
 
 
-def make_point_body(body: CompactBody, table: Correspondences) -> PointBody:
+def make_point_body(
+    body: CompactBody, table: Correspondences, surface_points: tuple[int, int] = SURFACE_POINTS
+) -> PointBody:
     """Gather the points of all groups. Raises ValueError if the table lacks a fitted body landmark."""
     active = [body.joint_names[i] for i in body.active.joints.tolist()]
     parts = [_body_points(body, table)]
     parts += [_hand_points(body, side) for side in ("L", "R")]
     face = [p for p in table.face if p.landmark in FACE_LANDMARKS and p.spread < FACE_SPREAD_LIMIT]
     parts.append(_face_points(body, face))
-    parts.append(_surface_points(body))
+    parts.append(_surface_points(body, surface_points))
     groups, start = {}, 0
     for group, part in zip(("body", "left_hand", "right_hand", "face", "surface"), parts, strict=True):
         groups[group] = slice(start, start + len(part[0]))
@@ -187,6 +193,7 @@ def make_point_body(body: CompactBody, table: Correspondences) -> PointBody:
         face_landmarks=tuple(p.landmark for p in face),
         driven=torch.tensor([active.index(joint) for joint in body.driven_joints]),
         eyes=torch.tensor([active.index(joint) for joint in body.eye_joints]),
+        head_surface=surface_points[1],
     )
 
 
@@ -267,11 +274,11 @@ def _face_expressions(body: CompactBody, rows: list) -> Float[Tensor, "expressio
     return torch.einsum("pc,epcd->epd", weights, displaced[:, corners])
 
 
-def _surface_points(body: CompactBody) -> _Part:
+def _surface_points(body: CompactBody, counts: tuple[int, int]) -> _Part:
     head = body.regions["head"][body.faces].all(dim=1)
     hidden = (body.regions["hidden"] | body.regions["eyes"] | body.regions["mouth_interior"])[body.faces].any(dim=1)
     parts = []
-    for mask, count in ((~head & ~hidden, SURFACE_POINTS["body"]), (head & ~hidden, SURFACE_POINTS["head"])):
+    for mask, count in ((~head & ~hidden, counts[0]), (head & ~hidden, counts[1])):
         found = sample_surface(body.template_vertices, body.faces, count, face_mask=mask)
         parts.append(
             [found.read(x, body.faces) for x in (body.template_vertices, body.shape_vertices, body.active_weights)]

@@ -2,7 +2,6 @@
 
 import torch
 
-from lca_dataparsers.processing.fitting.point_body import SURFACE_POINTS
 from lca_dataparsers.processing.fitting.state import Prediction
 from lca_dataparsers.processing.fitting.targets import Targets
 from lca_dataparsers.processing.fitting.terms.context import TermContext, robust
@@ -48,4 +47,4 @@ def outline_partners(prediction: Prediction, targets: Targets) -> Int[Tensor, "f
 
 def head_surface(prediction: Prediction) -> Float[Tensor, "frames points 2"]:
     """Pixels of the head's surface points."""
-    return prediction.pixels["surface"][:, -SURFACE_POINTS["head"] :]
+    return prediction.pixels["surface"][:, -prediction.body.head_surface :]
