@@ -175,7 +175,7 @@ def test_driving_by_command(bundle, motion: Motion, tmp_path: Path, capsys) -> N
         (["--output", "x.mp4", "--background", "none"], "no transparency"),
         (["--output", "x.avi"], "NAME.mp4"),
         (["--output", "x.mp4", "--background", "reddish"], "not a colour"),
-        (["--output", "x.mp4", "--start", "60"], "after the end"),
+        (["--output", "x.mp4", "--start", "60"], "not within the motion"),
         (["--output", "x.mp4", "--size", "2", "2"], "too small"),
     ],
 )

@@ -10,9 +10,16 @@ from lca_method.analysis.command import AnalyzeConfig
 from lca_method.avatar.create_command import CreateConfig
 from lca_method.avatar.drive_command import DriveConfig
 from lca_method.evaluating.command import EvalConfig
+from lca_method.exports.export_command import ExportConfig
 from lca_shared.errors import UserError
 
-SUBCOMMANDS = {"create": CreateConfig, "drive": DriveConfig, "eval": EvalConfig, "analyze": AnalyzeConfig}
+SUBCOMMANDS = {
+    "create": CreateConfig,
+    "drive": DriveConfig,
+    "export": ExportConfig,
+    "eval": EvalConfig,
+    "analyze": AnalyzeConfig,
+}
 """Configurations by name; the module of each has ``run(config)``."""
 
 

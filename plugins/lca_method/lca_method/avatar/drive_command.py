@@ -10,9 +10,6 @@ import tyro
 if TYPE_CHECKING:
     import numpy as np
 
-    from lca_method.avatar.avatar import Avatar
-    from lca_method.avatar.motion import Motion
-
 
 @dataclass(frozen=True)
 class DriveConfig:
@@ -64,6 +61,7 @@ def run(config: DriveConfig) -> None:
     from lca_method.avatar.colors import named_color
     from lca_method.avatar.filming import filmed
     from lca_method.avatar.motion_files import read_motion
+    from lca_method.avatar.retargeting import retargeted
     from lca_method.avatar.viewpoints import cameras_around
     from lca_shared.errors import UserError
 
@@ -79,7 +77,10 @@ def run(config: DriveConfig) -> None:
         torch.set_num_threads(config.threads)
     device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
     avatar = load_avatar(config.avatar, device).avatar
-    motion = _prepared(config, read_motion(config.motion, config.subject), avatar)
+    recorded = read_motion(config.motion, config.subject)
+    rate = config.fps or recorded.rate
+    motion = retargeted(recorded, avatar.body, rate, config.start, config.seconds)
+    motion = motion.staying() if config.stay else motion
     cameras = cameras_around(
         avatar.body,
         motion.signal.pose.root_translation,
@@ -88,7 +89,6 @@ def run(config: DriveConfig) -> None:
         turns=config.turns,
         follow=config.follow,
     )
-    rate = config.fps or motion.rate
     begun = time.monotonic()
     shown = tqdm(filmed(avatar, motion, cameras, background), total=len(motion), desc="filming", unit="frame")
     count = _written((frame for frame in shown), config.output, rate)
@@ -97,30 +97,6 @@ def run(config: DriveConfig) -> None:
         f"Wrote {count} frames ({rate:.3g} a second) to {config.output} at {reached:.1f} frames a second, "
         f"{avatar.canonical.count} Gaussians, {config.size[0]} x {config.size[1]} on {device}."
     )
-
-
-def _prepared(config: DriveConfig, motion: "Motion", avatar: "Avatar") -> "Motion":
-    """The part of a motion that is wanted, at the wanted rate, for the avatar's body."""
-    import torch
-
-    from lca_method.avatar.motion import leg_length
-    from lca_shared.errors import UserError
-
-    body = avatar.body
-    if not set(motion.joints) & set(body.driven_joints):
-        raise UserError(f"{config.motion} moves none of the avatar's joints ({', '.join(body.driven_joints[:4])} ...).")
-    rate = config.fps or motion.rate
-    begin = float(motion.times[0]) + config.start
-    length = motion.duration - config.start
-    if length < 0:
-        raise UserError(f"--start {config.start:g} is after the end of the motion ({motion.duration:.2f} s).")
-    if config.seconds is not None:
-        length = min(length, config.seconds)
-    times = begin + torch.arange(int(length * rate + 1e-6) + 1, dtype=torch.float64) / rate
-    own = leg_length(body.joint_names, body.template_joints)
-    scale = own / motion.leg_length if own and motion.leg_length else 1.0
-    motion = motion.at(times).named(body.driven_joints, body.expression_names).walked(scale)
-    return motion.staying() if config.stay else motion
 
 
 def _written(frames: "Iterator[np.ndarray]", output: Path, rate: float) -> int:
