@@ -8,6 +8,7 @@ from typing import Annotated
 import tyro
 
 from lca_dataparsers.dataset.inspect import InspectConfig
+from lca_dataparsers.formats.command import ImportConfig
 from lca_dataparsers.processing.command import ProcessConfig
 from lca_dataparsers.shards.command import ShardConfig
 from lca_dataparsers.shards.unshard_command import UnshardConfig
@@ -16,6 +17,7 @@ from lca_shared.errors import UserError
 
 Command = (
     Annotated[ProcessConfig, tyro.conf.subcommand("process")]
+    | Annotated[ImportConfig, tyro.conf.subcommand("import")]
     | Annotated[SynthConfig, tyro.conf.subcommand("synth")]
     | Annotated[InspectConfig, tyro.conf.subcommand("inspect")]
     | Annotated[ShardConfig, tyro.conf.subcommand("shard")]

@@ -41,6 +41,8 @@ class Frame:
     subject: str
     row: int
     """Row of the subject's table."""
+    light_pattern: int = -1
+    """Index into the patterns of the subject's lights; -1 = uncontrolled light."""
 
     @property
     def face_seen(self) -> bool:

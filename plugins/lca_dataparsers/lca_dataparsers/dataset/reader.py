@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import torch
 
 from lca_dataparsers.dataset.frames import Frame, FrameTable
+from lca_dataparsers.dataset.lights import LightRig, read_lights
 from lca_dataparsers.dataset.schema import (
     ARRAY_FIELDS,
     DATASET_FILE,
@@ -25,6 +26,7 @@ from lca_dataparsers.dataset.schema import (
     array_shapes,
     frame_schema,
 )
+from lca_dataparsers.dataset.sources import InPlacePictures, read_sources
 from lca_shared.body.model import BodyPose
 from lca_shared.cameras import Cameras
 from lca_shared.errors import SchemaError, UserError
@@ -60,8 +62,27 @@ class Subject:
         """Shape coefficients of the body model, [coefficients]."""
         return torch.tensor(self.info.shape, dtype=torch.float32)
 
+    @cached_property
+    def lights(self) -> LightRig | None:
+        """The light stage; None where the light was not controlled.
+
+        Raises:
+            SchemaError: ``lights.json`` does not follow its schema.
+        """
+        return read_lights(self.folder)
+
+    @cached_property
+    def in_place(self) -> InPlacePictures | None:
+        """Pictures that stayed in the capture they were imported from; None where all are the dataset's own.
+
+        Raises:
+            SchemaError: ``sources.json`` does not follow its schema.
+            UserError: the capture is gone.
+        """
+        return read_sources(self.folder)
+
     def image_path(self, row: int) -> Path:
-        """File of a row's image."""
+        """File of a row's image; pictures in place have none (see :attr:`in_place`)."""
         return self.folder / self.frames["image"][row]
 
     def mask_path(self, row: int) -> Path:
@@ -96,6 +117,7 @@ class Subject:
             confidence_face=record.confidence_face,
             fit_quality=record.fit_quality,
             time=record.time,
+            light_pattern=record.light_pattern,
             subject=self.info.id,
             row=row,
         )
@@ -105,20 +127,34 @@ class Subject:
         return str(self.folder / self.frames[column][row])
 
     def picture_bytes(self, row: int, column: str) -> bytes:
-        """The encoded picture in ``column`` (``image`` or ``mask``) of a row.
+        """The encoded picture in ``column`` (``image`` or ``mask``) of a row; encoded anew if it is in place.
 
         Raises:
             UserError: the file cannot be read.
         """
+        elsewhere = self._read_in_place(row, column)
+        if elsewhere is not None:
+            return encode_picture(elsewhere, str(self.frames[column][row]))
         try:
             return Path(self.folder / self.frames[column][row]).read_bytes()
         except OSError as error:
             name = self.picture_name(row, column)
             raise UserError(f"Cannot read {name}: {error.strerror}. Restore it, or make the dataset again.") from error
 
+    def _read_in_place(self, row: int, column: str) -> np.ndarray | None:
+        """A picture that is not the dataset's own, in OpenCV's channel order; None if it is."""
+        path = str(self.frames[column][row])
+        if self.in_place is None or path not in self.in_place.pictures or (self.folder / path).exists():
+            return None
+        if column == "mask":
+            return self.in_place.mask(path)
+        return np.ascontiguousarray(self.in_place.image(path)[..., ::-1])
+
     def _picture(self, row: int, column: str, flags: int) -> np.ndarray:
         size = int(self.frames["width"][row]), int(self.frames["height"][row])
-        picture = decode_picture(self.picture_bytes(row, column), self.picture_name(row, column), flags)
+        picture = self._read_in_place(row, column)
+        if picture is None:
+            picture = decode_picture(self.picture_bytes(row, column), self.picture_name(row, column), flags)
         if picture.shape[1::-1] != size:
             raise UserError(
                 f"{self.picture_name(row, column)} is {picture.shape[1]}x{picture.shape[0]}, but {FRAMES_FILE} says "
@@ -240,6 +276,18 @@ def frame_table(table: pa.Table, path: str, info: DatasetInfo) -> FrameTable:
         else:
             columns[field.name] = column.to_numpy(zero_copy_only=False)
     return FrameTable(columns)
+
+
+def encode_picture(picture: np.ndarray, path: str) -> bytes:
+    """A picture in OpenCV's channel order, encoded as the suffix of ``path`` says (JPEG at quality 95, 4:4:4)."""
+    options: list[int] = []
+    if path.endswith((".jpg", ".jpeg")):
+        sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+        options = [cv2.IMWRITE_JPEG_QUALITY, 95, *sampling]
+    ok, encoded = cv2.imencode(Path(path).suffix, picture, options)
+    if not ok:
+        raise ValueError(f"cannot encode a picture of shape {picture.shape} as {path}")
+    return encoded.tobytes()
 
 
 def decode_picture(encoded: bytes, name: str, flags: int) -> np.ndarray:

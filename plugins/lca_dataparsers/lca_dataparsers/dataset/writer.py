@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Literal
@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lca_dataparsers.dataset.lights import LightRig
 from lca_dataparsers.dataset.reader import read_dataset_info
 from lca_dataparsers.dataset.schema import (
     ARRAY_FIELDS,
@@ -29,6 +30,7 @@ from lca_dataparsers.dataset.schema import (
     array_shapes,
     frame_schema,
 )
+from lca_dataparsers.dataset.sources import InPlacePictures
 from lca_shared.errors import UserError
 from lca_shared.storage import write_json
 
@@ -79,6 +81,9 @@ class DatasetWriter:
         frames: Iterable[tuple[FrameRecord, np.ndarray, np.ndarray]],
         *,
         overwrite: bool = False,
+        lights: LightRig | None = None,
+        in_place: InPlacePictures | None = None,
+        backgrounds: Mapping[str, np.ndarray] | None = None,
     ) -> Path:
         """Write a subject; frames are taken one at a time, so that a generator keeps memory small.
 
@@ -87,6 +92,10 @@ class DatasetWriter:
             frames: records with image (uint8 [h, w, 3] RGB) and mask (uint8 [h, w], 255 = person). The record's
                 ``image``, ``mask``, ``width`` and ``height`` are set here. Pairs (frame, camera) must be unique.
             overwrite: replace a subject of the same id.
+            lights: of a light stage; goes to ``lights.json``.
+            in_place: where pictures lie that are not copied: of frames whose path (``picture_paths``) is listed there
+                only the row is written.
+            backgrounds: the empty studio by camera (uint8 [h, w, 3] RGB); goes to ``backgrounds/{camera}.png``.
 
         Returns:
             The subject's folder.
@@ -109,13 +118,21 @@ class DatasetWriter:
         try:
             for name in ("images", "masks"):
                 self._make(folder / name)
-            records = [self._write_frame(folder, *frame) for frame in frames]
+            elsewhere = in_place.pictures if in_place is not None else {}
+            records = [self._write_frame(folder, *frame, elsewhere) for frame in frames]
             if not records:
                 raise UserError(f"Subject {subject.id} has no frames; nothing was written to {self.root}.")
             names = {record.image for record in records}
             if len(names) != len(records):
                 raise ValueError("two records share frame and camera")
             self._write_table(folder / FRAMES_FILE, records)
+            if lights is not None:
+                lights.save(folder)
+            if in_place is not None:
+                in_place.save(folder)
+            for camera, picture in (backgrounds or {}).items():
+                self._make(folder / "backgrounds")
+                _write_picture(folder / "backgrounds" / f"{camera}.png", picture[..., ::-1], [])
             content = {"kind_of_file": "subject", "schema_version": SCHEMA_VERSION, **asdict(subject)}
             write_json(folder / SUBJECT_FILE, content)
             self._put_in_place(folder, target)
@@ -123,7 +140,14 @@ class DatasetWriter:
             shutil.rmtree(folder, ignore_errors=True)
         return target
 
-    def _write_frame(self, folder: Path, record: FrameRecord, image: np.ndarray, mask: np.ndarray) -> FrameRecord:
+    def picture_paths(self, frame: int, camera: str) -> tuple[str, str]:
+        """Paths of a frame's image and mask, relative to the subject's folder."""
+        stem = f"{frame:06d}_{camera}"
+        return f"images/{stem}.{self._image_format}", f"masks/{stem}.png"
+
+    def _write_frame(
+        self, folder: Path, record: FrameRecord, image: np.ndarray, mask: np.ndarray, elsewhere: Container[str]
+    ) -> FrameRecord:
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise ValueError(f"images are uint8 [h, w, 3], not {image.dtype} {image.shape}")
         if mask.dtype != np.uint8 or mask.shape != image.shape[:2]:
@@ -131,20 +155,16 @@ class DatasetWriter:
         for name, shape in array_shapes(self.info).items():
             if np.shape(getattr(record, name)) != shape:
                 raise ValueError(f"{name} has shape {np.shape(getattr(record, name))}, not {shape}")
-        stem = f"{record.frame:06d}_{record.camera}"
-        record = replace(
-            record,
-            image=f"images/{stem}.{self._image_format}",
-            mask=f"masks/{stem}.png",
-            width=image.shape[1],
-            height=image.shape[0],
-        )
+        image_path, mask_path = self.picture_paths(record.frame, record.camera)
+        record = replace(record, image=image_path, mask=mask_path, width=image.shape[1], height=image.shape[0])
         options = []
         if self._image_format == "jpg":
             sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
             options = [cv2.IMWRITE_JPEG_QUALITY, self._jpeg_quality, *sampling]
-        _write_picture(folder / record.image, image[..., ::-1], options)
-        _write_picture(folder / record.mask, mask, [])
+        if record.image not in elsewhere:
+            _write_picture(folder / record.image, image[..., ::-1], options)
+        if record.mask not in elsewhere:
+            _write_picture(folder / record.mask, mask, [])
         return record
 
     def _write_table(self, path: Path, records: list[FrameRecord]) -> None:

@@ -1,0 +1,303 @@
+"""One capture from its own layout to a subject of a dataset."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from lca_dataparsers.dataset.schema import DatasetInfo, FrameRecord, SubjectInfo
+from lca_dataparsers.dataset.sources import InPlacePictures, PictureSource, SourceReader
+from lca_dataparsers.dataset.writer import DatasetWriter
+from lca_dataparsers.formats.axes import world_from_capture
+from lca_dataparsers.formats.bodies import CaptureBody, fitted_body, mask_path, no_body
+from lca_dataparsers.formats.capture import Capture, CaptureView
+from lca_dataparsers.formats.command import OVERLAY_FOLDER, WORK_FOLDER, ImportConfig
+from lca_dataparsers.formats.registry import open_capture
+from lca_dataparsers.formats.rows import MeasuredView, RowMaker
+from lca_dataparsers.formats.selection import resized, selected
+from lca_dataparsers.formats.sheet import OverlaySheet
+from lca_dataparsers.formats.unpacking import is_archive, unpack
+from lca_dataparsers.processing.progress import Stages
+from lca_shared.body import get_body_model
+from lca_shared.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@dataclass(frozen=True)
+class ImportedSubject:
+    """What was written."""
+
+    subject: str
+    pictures: int
+    cameras: int
+    moments: int
+    fitted: bool
+    report: dict[str, Any]
+
+    def table(self) -> "Table":
+        """A table to read: per camera how well the body lies on the masks."""
+        from rich.table import Table
+
+        title = f"{self.subject}: {self.moments} moments"
+        table = Table(title=title, box=None, padding=(0, 2, 0, 0))
+        for column in ("camera", "pictures", "silhouette IoU", "body inside mask"):
+            table.add_column(column, justify="left" if column == "camera" else "right")
+        for name, row in self.report["cameras"].items():
+            values = [f"{row[key]:.3f}" if row[key] is not None else "" for key in ("iou", "inside")]
+            table.add_row(name, str(row["pictures"]), *values)
+        return table
+
+
+def import_capture(config: ImportConfig) -> ImportedSubject | None:
+    """Import a capture; None if its subject is in the dataset already.
+
+    Raises:
+        UserError: as ``command.run``.
+    """
+    source = config.source
+    if is_archive(source) and config.format != "dna_rendering":
+        if config.images == "in-place":
+            raise UserError(
+                f"{source} is an archive: its pictures cannot stay in place. Unpack it, or use --images copy."
+            )
+        folder = config.output_dir / WORK_FOLDER / "unpacked"
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            unpack(source, folder)
+            return _import(config, folder)
+        finally:
+            shutil.rmtree(config.output_dir / WORK_FOLDER, ignore_errors=True)
+    return _import(config, source)
+
+
+def _import(config: ImportConfig, source: Path) -> ImportedSubject | None:
+    capture = open_capture(config.format, source)
+    capture = selected(
+        capture,
+        config.cameras,
+        config.max_cameras,
+        config.first_frame,
+        config.last_frame,
+        config.frame_step,
+        config.max_frames,
+    )
+    capture = resized(capture, config.long_side)
+    if config.fps is not None:
+        capture = replace(capture, rate=config.fps)
+    licence = config.licence or capture.licence
+    name = config.subject or subject_name(capture)
+    info = dataset_info("wild" if capture.moving else "studio", licence, f"lca-data import {config.format}")
+    writer = DatasetWriter(config.output_dir, info)
+    writer.remove_leftovers()
+    if writer.has_subject(name) and not config.overwrite:
+        return None
+    capture = turned_upright(capture, config)
+    reader = SourceReader(capture.root)
+    masks = config.output_dir / WORK_FOLDER / name
+    try:
+        with Stages() as stages:
+            body = _body(config, capture, reader, masks, stages)
+            return _write(config, scaled(capture, body.unit), reader, body, masks, writer, name, licence, stages)
+    finally:
+        reader.close()
+        shutil.rmtree(masks, ignore_errors=True)
+        if masks.parent.is_dir() and not any(masks.parent.iterdir()):
+            masks.parent.rmdir()
+
+
+def dataset_info(kind: str, licence: str, source: str) -> DatasetInfo:
+    """What the dataset says about itself."""
+    body = get_body_model("anny")
+    return DatasetInfo(
+        kind=kind,
+        body_model=body.name,
+        driven_joints=tuple(body.driven_joints),
+        shape_names=tuple(body.shape_names),
+        expression_names=tuple(body.expression_names),
+        source=source,
+        licence=licence,
+    )
+
+
+def subject_name(capture: Capture) -> str:
+    """The capture's name as a subject's id."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", capture.name).lstrip(".-")
+    return plain or "subject"
+
+
+def turned_upright(capture: Capture, config: ImportConfig) -> Capture:
+    """The capture in a world that is Z up."""
+    turn = world_from_capture(capture, config.up)
+    return replace(
+        capture,
+        cameras={name: camera.moved(turn) for name, camera in capture.cameras.items()},
+        lights=None if capture.lights is None else capture.lights.moved(turn),
+        world_from_capture=turn,
+    )
+
+
+def scaled(capture: Capture, unit: float) -> Capture:
+    """The capture in metres, given how many of them its unit is."""
+    if unit == 1.0:
+        return capture
+    cameras = {}
+    for name, camera in capture.cameras.items():
+        pose = camera.camera_from_world.copy()
+        pose[:3, 3] *= unit
+        cameras[name] = replace(camera, camera_from_world=pose)
+    lights = capture.lights
+    if lights is not None:
+        lights = replace(lights, positions=lights.positions * unit)
+    return replace(capture, cameras=cameras, lights=lights)
+
+
+def _body(config: ImportConfig, capture: Capture, reader: SourceReader, masks: Path, stages: Stages) -> CaptureBody:
+    lacking = sum(view.mask is None for view in capture.views)
+    if config.body == "none":
+        if lacking:
+            raise UserError(
+                f"{capture.name}: {lacking} pictures have no mask, and without a body no detector looks at them. "
+                "Import with --body fit."
+            )
+        return no_body(capture)
+    from lca_dataparsers.processing.estimators import build_estimator
+
+    count = config.workers or min(4, os.cpu_count() or 1)
+    estimators = [build_estimator("mediapipe", config.model_dir) for _ in range(count)]
+    if capture.registration is not None and config.body == "auto":
+        stages.say(
+            f"{capture.name}: its registration ({capture.registration.model}) is of another body model than the "
+            "dataset's (anny); the body is fitted to the pictures."
+        )
+    try:
+        with stages.stage("detecting", None) as looked, stages.stage("fitting", 100) as advance:
+            done = [0.0]
+
+            def told(share: float) -> None:
+                advance(round(100 * share) - round(100 * done[0]))
+                done[0] = share
+
+            return fitted_body(capture, reader, estimators, masks, config.fit_cameras, looked, told)
+    finally:
+        for estimator in estimators:
+            estimator.close()
+
+
+def _write(
+    config: ImportConfig,
+    capture: Capture,
+    reader: SourceReader,
+    body: CaptureBody,
+    masks: Path,
+    writer: DatasetWriter,
+    name: str,
+    licence: str,
+    stages: Stages,
+) -> ImportedSubject:
+    views = [view for view in capture.views if view.frame in set(body.frames)]
+    maker = RowMaker(body, capture.frames()[0], capture.rate)
+    sheet = OverlaySheet(body.frames, list(capture.cameras)) if config.overlay and body.fitted else None
+    measured: dict[str, list[MeasuredView]] = {camera: [] for camera in capture.cameras}
+    report: dict[str, Any] = {}
+
+    def frames() -> Iterator[tuple[FrameRecord, np.ndarray, np.ndarray]]:
+        with stages.stage("writing", len(views)) as advance:
+            for view in views:
+                camera = capture.cameras[view.camera]
+                mask = _mask(view, capture, reader, masks)
+                image = reader.image(view.image, camera.treatment)
+                if mask.shape != image.shape[:2] or image.shape[1::-1] != (camera.width, camera.height):
+                    raise UserError(
+                        f"{view.image.name(capture.root)} is {image.shape[1]} x {image.shape[0]}, its mask "
+                        f"{mask.shape[1]} x {mask.shape[0]}, and the camera {camera.width} x {camera.height}: they do "
+                        "not belong together."
+                    )
+                record, found = maker.row(view, camera, mask)
+                measured[view.camera].append(found)
+                if sheet is not None and sheet.wants(view):
+                    sheet.add(view, image, mask, maker.vertices(view.frame), camera)
+                yield record, image, mask
+                advance(1)
+            report.update(_report(config, capture, body, measured))
+
+    writer.write_subject(
+        SubjectInfo(
+            id=name,
+            shape=tuple(float(value) for value in body.shape),
+            split=config.split,
+            source=f"{config.format}: {capture.name}",
+            licence=licence,
+            report=report,
+        ),
+        frames(),
+        overwrite=config.overwrite,
+        lights=capture.lights,
+        in_place=_in_place(capture, views, writer) if config.images == "in-place" else None,
+        backgrounds={
+            camera: reader.image(source, capture.cameras[camera].treatment)
+            for camera, source in capture.backgrounds.items()
+        },
+    )
+    if sheet is not None:
+        sheet.write(config.output_dir / OVERLAY_FOLDER / f"{name}.jpg")
+    cameras = len({view.camera for view in views})
+    return ImportedSubject(name, len(views), cameras, len(body.frames), body.fitted, report)
+
+
+def _mask(view: CaptureView, capture: Capture, reader: SourceReader, masks: Path) -> np.ndarray:
+    if view.mask is not None:
+        return reader.mask(view.mask, capture.cameras[view.camera].treatment)
+    mask = cv2.imread(str(mask_path(masks, view)), cv2.IMREAD_GRAYSCALE)
+    if mask is None:
+        raise UserError(f"{mask_path(masks, view)} is gone. Run the same command again.")
+    return mask
+
+
+def _in_place(capture: Capture, views: list[CaptureView], writer: DatasetWriter) -> InPlacePictures:
+    pictures: dict[str, tuple[PictureSource, str]] = {}
+    for view in views:
+        image, mask = writer.picture_paths(view.frame, view.camera)
+        pictures[image] = (view.image, view.camera)
+        if view.mask is not None:
+            pictures[mask] = (view.mask, view.camera)
+    treatments = {name: camera.treatment for name, camera in capture.cameras.items()}
+    return InPlacePictures(capture.root.resolve(), pictures, treatments)
+
+
+def _report(
+    config: ImportConfig, capture: Capture, body: CaptureBody, measured: dict[str, list[MeasuredView]]
+) -> dict[str, Any]:
+    def middle(values: list[float]) -> float | None:
+        known = [value for value in values if np.isfinite(value)]
+        return round(float(np.median(known)), 4) if known else None
+
+    cameras = {
+        name: {
+            "pictures": len(found),
+            "iou": middle([one.iou for one in found]),
+            "inside": middle([one.inside for one in found]),
+        }
+        for name, found in measured.items()
+        if found
+    }
+    turn = capture.world_from_capture
+    return {
+        "format": config.format,
+        "capture": capture.name,
+        "person": capture.person,
+        "refused": {},
+        "iou": middle([one.iou for found in measured.values() for one in found]),
+        "cameras": cameras,
+        "world_from_capture": None if turn is None else [[float(value) for value in row] for row in turn],
+        "frame_splits": {str(frame): split for frame, split in capture.frame_splits.items()},
+        "notes": list(capture.notes),
+        **body.report,
+    }
