@@ -15,6 +15,7 @@ from lca_method.avatar.filming import filmed
 from lca_method.avatar.from_network import avatar_of
 from lca_method.avatar.motion import Motion, leg_length
 from lca_method.avatar.motion_files import read_motion, write_motion
+from lca_method.avatar.resizing import resized
 from lca_method.avatar.viewpoints import cameras_around
 from lca_method.cli import main
 from lca_shared.cameras import project
@@ -202,3 +203,24 @@ def test_the_camera_goes_once_around(body) -> None:
     eyes = cameras.world_centers() - (points.amin(0) + points.amax(0)) / 2
     angles = torch.atan2(eyes[:, 0], -eyes[:, 1]) % (2 * math.pi)
     torch.testing.assert_close(angles, torch.arange(4) * math.pi / 2, atol=1e-3, rtol=0)
+
+
+def test_resized_avatars_keep_their_tokens_and_their_cover(bundle) -> None:
+    avatar = load_avatar(bundle).avatar
+    each = avatar.networks.gaussians_per_token
+    same = resized(avatar, avatar.canonical.count)
+    torch.testing.assert_close(same.drive(same.rest_pose).means, avatar.drive(avatar.rest_pose).means)
+    more = resized(avatar, 5 * avatar.canonical.count)
+    assert more.canonical.count == 5 * avatar.canonical.count
+    area = [float(a.canonical.scales.square().sum()) for a in (avatar, more)]
+    assert area[1] == pytest.approx(area[0], rel=0.2)
+    moved = more.drive(more.rest_pose).means.unflatten(0, (-1, each))
+    own = avatar.drive(avatar.rest_pose).means.unflatten(0, (-1, each))
+    torch.testing.assert_close(moved[[0, -1]], own[[0, -1]])
+
+
+def test_benching_by_command(bundle, capsys) -> None:
+    options = ["--gaussians", "0", "400", "--sizes", "32", "--frames", "2", "--device", "cpu"]
+    assert main(["bench", str(bundle), *options]) == 0
+    out = capsys.readouterr().out
+    assert "rasterizer" in out and " 192 " in out and " 400 " in out

@@ -7,6 +7,7 @@ from importlib import import_module
 import tyro
 
 from lca_method.analysis.command import AnalyzeConfig
+from lca_method.avatar.bench_command import BenchConfig
 from lca_method.avatar.create_command import CreateConfig
 from lca_method.avatar.drive_command import DriveConfig
 from lca_method.evaluating.command import EvalConfig
@@ -19,6 +20,7 @@ SUBCOMMANDS = {
     "export": ExportConfig,
     "eval": EvalConfig,
     "analyze": AnalyzeConfig,
+    "bench": BenchConfig,
 }
 """Configurations by name; the module of each has ``run(config)``."""
 

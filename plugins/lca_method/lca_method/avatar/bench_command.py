@@ -1,0 +1,79 @@
+"""``lca bench``: how long each part of a frame takes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+if TYPE_CHECKING:
+    from lca_method.avatar.avatar import Avatar
+    from lca_method.avatar.frame_timing import FrameTiming
+
+
+@dataclass(frozen=True)
+class BenchConfig:
+    """Time an avatar: each part of a frame and frames a second, by number of Gaussians and size of the picture.
+
+    Other numbers of Gaussians than the avatar's own are made by repeating or leaving out its tokens.
+    """
+
+    avatar: Annotated[Path, tyro.conf.Positional]
+    """NAME.avatar"""
+    gaussians: tuple[int, ...] = (0, 8192, 16384, 65536)
+    """Numbers of Gaussians; 0 = the avatar's own."""
+    sizes: tuple[int, ...] = (256, 512, 1024)
+    """Sides of the square pictures, pixels."""
+    frames: int = 30
+    """Timed, after a few that are not."""
+    threads: int = 0
+    """Of the processor; 0 = all cores."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+def run(config: BenchConfig) -> None:
+    """Print the table.
+
+    Raises:
+        UserError: the avatar cannot be used.
+    """
+    import torch
+    from rich.console import Console
+    from rich.table import Table
+
+    from lca_method.avatar.bundle import load_avatar
+    from lca_method.avatar.frame_timing import PARTS, timed_frames
+    from lca_method.avatar.resizing import resized
+
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
+    own = load_avatar(config.avatar, device).avatar
+    table = Table(title=f"Milliseconds a frame (median of {config.frames}) on {_machine(device)}")
+    for heading in ("Gaussians", "picture", *PARTS, "whole frame", "frames a second"):
+        table.add_column(heading, justify="right")
+    for count in config.gaussians:
+        avatar: Avatar = own if count == 0 else resized(own, count)
+        for size in config.sizes:
+            timing: FrameTiming = timed_frames(avatar, size, config.frames)
+            parts = [f"{timing.parts[name]:.2f}" for name in PARTS]
+            whole = [f"{timing.whole:.2f}", f"{1000 / timing.whole:.1f}"]
+            table.add_row(f"{avatar.canonical.count}", f"{size}²", *parts, *whole)
+    console = Console()
+    Console(width=max(console.width, 110)).print(table)
+
+
+def _machine(device: str) -> str:
+    import platform
+
+    import torch
+
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass  # other systems than Linux: the architecture has to do
+    return f"{name}, {torch.get_num_threads()} threads"
