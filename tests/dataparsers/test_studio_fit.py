@@ -107,7 +107,7 @@ def test_points_that_one_camera_sees_are_unknown() -> None:
 def test_a_made_person_is_found(person: tuple[BodyPose, torch.Tensor]) -> None:
     pose, shape = person
     body = get_body_model("anny")
-    fit = fit_studio(made_views(2, 5, pose, shape), FitConfig(effort=0.5))
+    fit = fit_studio(made_views(2, 4, pose, shape), FitConfig(effort=0.4))
     ours = body.posed(body.shaped(fit.shape).joints, fit.pose).joints
     true = body.posed(body.shaped(shape).joints, pose).joints
     names = ("root", "head", "wrist.L", "wrist.R", "lowerarm01.R", "lowerleg01.L", "foot.L", "foot.R", "upperarm01.L")

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from lca_method.target_lights import TargetLights
 from lca_shared.body.model import BodyPose
 from lca_shared.cameras import Cameras
 from lca_shared.tensors import Float, Tensor
@@ -87,6 +88,8 @@ class TargetViews:
     """1 = inside the picture, 0 = the crop leaves it and nobody knows what is there; None = all inside."""
     faces: FaceViews | None = None
     """The same frames' heads: what a learned expression code is read from, and what ``LossConfig.face`` compares."""
+    lights: TargetLights | None = None
+    """The light of each target, if ``CropSizes.target_lights`` asks for it."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from lca_dataparsers.dataset.reader import Subject
 from lca_dataparsers.dataset.schema import DatasetInfo
 from lca_dataparsers.shards.reader import Block
 from lca_method.batch import DrivingSignal, FaceViews, ReferenceFit, ReferenceViews, SubjectBatch, TargetViews, stacked
+from lca_method.target_lights import TargetLights, target_lights
 from lca_shared.cameras import Cameras
 from lca_shared.memory import return_large_blocks
 from lca_shared.tensors import Float, Tensor, UInt8
@@ -51,6 +52,8 @@ class CropSizes:
     """Added around the person on each side, as a fraction of the person's longer side."""
     target_faces: bool = False
     """Also cut the heads of the targets (``TargetViews.faces``), ``face`` pixels."""
+    target_lights: int = 0
+    """Also give the lights of the targets (``TargetViews.lights``), so many at most; 0 = none."""
 
 
 class CropCache:
@@ -132,7 +135,8 @@ class CropReader:
         valid = torch.stack([crop.valid for crop in crops]).float() / 255.0
         cameras = stacked([crop.camera for crop in crops])
         faces = self.faces(subject, rows) if self.sizes.target_faces else None
-        return TargetViews(_images(crops), _masks(crops), cameras, self.driving(subject, rows), weights, valid, faces)
+        driving, lights = self.driving(subject, rows), self.lights(subject, rows)
+        return TargetViews(_images(crops), _masks(crops), cameras, driving, weights, valid, faces, lights)
 
     def faces(self, subject: str | Subject, rows: Sequence[int]) -> FaceViews:
         """Heads of some rows, ``[targets, ...]``.
@@ -145,6 +149,18 @@ class CropReader:
         boxes, confidence = frames["face_box"][list(rows)], frames["confidence_face"][list(rows)]
         seen = torch.from_numpy(np.isfinite(boxes).all(-1) & (confidence > 0)).float()
         return FaceViews(_images(crops), _masks(crops), stacked([crop.camera for crop in crops]), seen)
+
+    def lights(self, subject: str | Subject, rows: Sequence[int]) -> TargetLights | None:
+        """The light of some rows, ``[targets, ...]``; None unless it was asked for.
+
+        Raises:
+            UserError: a pattern has too many lights.
+        """
+        if self.sizes.target_lights == 0:
+            return None
+        person = self._opened(subject)
+        patterns = [int(pattern) for pattern in person.frames["light_pattern"][list(rows)]]
+        return target_lights(person.lights, patterns, self.sizes.target_lights)
 
     def driving(self, subject: str | Subject, rows: Sequence[int]) -> DrivingSignal:
         """The driving signal of some rows, ``[targets, ...]``."""

@@ -5,6 +5,7 @@ A row's ``light_pattern`` is an index into ``patterns``. Lights are points, in t
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -88,7 +89,15 @@ def read_lights(folder: Path) -> LightRig | None:
     path = folder / LIGHTS_FILE
     if not path.exists():
         return None
-    content = read_json(path)
+    return lights_of(read_json(path), path)
+
+
+def lights_of(content: dict[str, Any], path: Path) -> LightRig:
+    """The content of a ``lights.json``.
+
+    Raises:
+        SchemaError: it has another schema version, or does not follow it. The message names ``path``.
+    """
     check_schema(content, path, "lights", SCHEMA_VERSION)
     try:
         patterns = tuple(

@@ -18,6 +18,7 @@ from lca_dataparsers.formats.axes import world_from_capture
 from lca_dataparsers.formats.bodies import CaptureBody, fitted_body, mask_path, no_body
 from lca_dataparsers.formats.capture import Capture, CaptureView
 from lca_dataparsers.formats.command import OVERLAY_FOLDER, WORK_FOLDER, ImportConfig
+from lca_dataparsers.formats.moving import fitted_moving_body
 from lca_dataparsers.formats.registry import open_capture
 from lca_dataparsers.formats.rows import MeasuredView, RowMaker
 from lca_dataparsers.formats.selection import resized, selected
@@ -104,7 +105,7 @@ def _import(config: ImportConfig, source: Path) -> ImportedSubject | None:
     masks = config.output_dir / WORK_FOLDER / name
     try:
         with Stages() as stages:
-            body = _body(config, capture, reader, masks, stages)
+            body, capture = _body(config, capture, reader, masks, stages)
             return _write(config, scaled(capture, body.unit), reader, body, masks, writer, name, licence, stages)
     finally:
         reader.close()
@@ -159,7 +160,9 @@ def scaled(capture: Capture, unit: float) -> Capture:
     return replace(capture, cameras=cameras, lights=lights)
 
 
-def _body(config: ImportConfig, capture: Capture, reader: SourceReader, masks: Path, stages: Stages) -> CaptureBody:
+def _body(
+    config: ImportConfig, capture: Capture, reader: SourceReader, masks: Path, stages: Stages
+) -> tuple[CaptureBody, Capture]:
     lacking = sum(view.mask is None for view in capture.views)
     if config.body == "none":
         if lacking:
@@ -167,7 +170,7 @@ def _body(config: ImportConfig, capture: Capture, reader: SourceReader, masks: P
                 f"{capture.name}: {lacking} pictures have no mask, and without a body no detector looks at them. "
                 "Import with --body fit."
             )
-        return no_body(capture)
+        return no_body(capture), capture
     from lca_dataparsers.processing.estimators import build_estimator
 
     count = config.workers or min(4, os.cpu_count() or 1)
@@ -185,7 +188,9 @@ def _body(config: ImportConfig, capture: Capture, reader: SourceReader, masks: P
                 advance(round(100 * share) - round(100 * done[0]))
                 done[0] = share
 
-            return fitted_body(capture, reader, estimators, masks, config.fit_cameras, looked, told)
+            if capture.moving:
+                return fitted_moving_body(capture, reader, estimators[0], looked, told)
+            return fitted_body(capture, reader, estimators, masks, config.fit_cameras, looked, told), capture
     finally:
         for estimator in estimators:
             estimator.close()
@@ -202,7 +207,8 @@ def _write(
     licence: str,
     stages: Stages,
 ) -> ImportedSubject:
-    views = [view for view in capture.views if view.frame in set(body.frames)]
+    kept = set(body.frames)
+    views = [view for view in capture.views if view.frame in kept]
     maker = RowMaker(body, capture.frames()[0], capture.rate)
     sheet = OverlaySheet(body.frames, list(capture.cameras)) if config.overlay and body.fitted else None
     measured: dict[str, list[MeasuredView]] = {camera: [] for camera in capture.cameras}
@@ -224,7 +230,7 @@ def _write(
                 measured[view.camera].append(found)
                 if sheet is not None and sheet.wants(view):
                     sheet.add(view, image, mask, maker.vertices(view.frame), camera)
-                yield record, image, mask
+                yield replace(record, camera=_stored_camera(capture, view)), image, mask
                 advance(1)
             report.update(_report(config, capture, body, measured))
 
@@ -248,8 +254,13 @@ def _write(
     )
     if sheet is not None:
         sheet.write(config.output_dir / OVERLAY_FOLDER / f"{name}.jpg")
-    cameras = len({view.camera for view in views})
+    cameras = len({_stored_camera(capture, view) for view in views})
     return ImportedSubject(name, len(views), cameras, len(body.frames), body.fitted, report)
+
+
+def _stored_camera(capture: Capture, view: CaptureView) -> str:
+    """What the rows call a camera: of a moving one, each picture has its own in the capture."""
+    return "0" if capture.moving else view.camera
 
 
 def _mask(view: CaptureView, capture: Capture, reader: SourceReader, masks: Path) -> np.ndarray:
@@ -264,7 +275,7 @@ def _mask(view: CaptureView, capture: Capture, reader: SourceReader, masks: Path
 def _in_place(capture: Capture, views: list[CaptureView], writer: DatasetWriter) -> InPlacePictures:
     pictures: dict[str, tuple[PictureSource, str]] = {}
     for view in views:
-        image, mask = writer.picture_paths(view.frame, view.camera)
+        image, mask = writer.picture_paths(view.frame, _stored_camera(capture, view))
         pictures[image] = (view.image, view.camera)
         if view.mask is not None:
             pictures[mask] = (view.mask, view.camera)
@@ -279,6 +290,8 @@ def _report(
         known = [value for value in values if np.isfinite(value)]
         return round(float(np.median(known)), 4) if known else None
 
+    if capture.moving:
+        measured = {"0": [one for found in measured.values() for one in found]}
     cameras = {
         name: {
             "pictures": len(found),
@@ -298,6 +311,7 @@ def _report(
         "cameras": cameras,
         "world_from_capture": None if turn is None else [[float(value) for value in row] for row in turn],
         "frame_splits": {str(frame): split for frame, split in capture.frame_splits.items()},
+        "light_patterns": None if capture.lights is None else len(capture.lights.patterns),
         "notes": list(capture.notes),
         **body.report,
     }

@@ -25,6 +25,8 @@ FILES_GROUP = "files"
 """Everything in the subjects' folders but pictures: read by ``lca-data unshard`` alone."""
 SUBJECT_METADATA = b"subject"
 """Key of ``subject.json`` in the metadata of a block's table."""
+LIGHTS_METADATA = b"lights"
+"""Key of ``lights.json`` there, if the subject has one."""
 
 BLOCK = np.dtype(
     [

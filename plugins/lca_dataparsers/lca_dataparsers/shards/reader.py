@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lca_dataparsers.dataset.frames import FrameTable
+from lca_dataparsers.dataset.lights import LightRig, lights_of
 from lca_dataparsers.dataset.reader import AvatarDataset, Subject, frame_table, subject_info
 from lca_dataparsers.dataset.schema import DatasetInfo, FrameRecord, SubjectInfo
-from lca_dataparsers.shards.format import SUBJECT_METADATA, ShardsInfo, is_shards, read_info
+from lca_dataparsers.shards.format import LIGHTS_METADATA, SUBJECT_METADATA, ShardsInfo, is_shards, read_info
 from lca_dataparsers.shards.index import GroupIndex, OpenFiles
 from lca_dataparsers.shards.tar_members import PICTURES
 from lca_shared.errors import SchemaError, UserError
@@ -47,6 +48,8 @@ class Block(Subject):
         except KeyError as error:
             raise SchemaError(f"The block in {self.origin} lacks a column ({error}). Make the shards again.") from error
         self.__dict__["frames"] = frame_table(table, f"the table in {self.origin}", dataset_info)
+        self.__dict__["in_place"] = None  # a shard holds its pictures
+        self.__dict__["lights"] = _block_lights(table, self.origin)
 
     @property
     def held(self) -> bool:
@@ -103,6 +106,7 @@ class ShardedSubject(Subject):
             for name in FrameRecord.__dataclass_fields__
         }
         self.__dict__["frames"] = FrameTable(columns)
+        self.__dict__["in_place"], self.__dict__["lights"] = None, every[0][1].lights
 
     def picture_name(self, row: int, column: str) -> str:
         """What messages call a picture."""
@@ -263,6 +267,16 @@ def read_block_table(encoded: bytes, origin: str) -> tuple[pa.Table, SubjectInfo
     if not isinstance(content, dict):
         raise UserError(f"The table in {origin} has no subject.json in it. Make the shards again.")
     return table, subject_info(content, Path(f"{SUBJECT_METADATA.decode()} in {origin}"))
+
+
+def _block_lights(table: pa.Table, origin: str) -> LightRig | None:
+    encoded = (table.schema.metadata or {}).get(LIGHTS_METADATA)
+    if encoded is None:
+        return None
+    try:
+        return lights_of(json.loads(encoded), Path(f"{LIGHTS_METADATA.decode()} in {origin}"))
+    except (ValueError, AttributeError) as error:
+        raise UserError(f"The lights in {origin} are broken ({error}). Make the shards again.") from error
 
 
 _PLACES = tuple(f"{column}_{what}" for column in PICTURES for what in ("offset", "size"))

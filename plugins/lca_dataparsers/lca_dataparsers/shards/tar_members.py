@@ -6,9 +6,10 @@ import tarfile
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lca_dataparsers.dataset.lights import LIGHTS_FILE
 from lca_dataparsers.dataset.reader import Subject
 from lca_dataparsers.dataset.schema import FRAMES_FILE, SUBJECT_FILE
-from lca_dataparsers.shards.format import SUBJECT_METADATA
+from lca_dataparsers.shards.format import LIGHTS_METADATA, SUBJECT_METADATA
 
 PICTURES = ("image", "mask")
 """Columns that name a row's pictures."""
@@ -42,7 +43,7 @@ def append_block(tar: tarfile.TarFile, subject: Subject, number: int, rows: list
 
     The table has the columns of ``frames.parquet``, the rows' numbers there (``row``), and place and size of each
     picture (``image_offset``, ``image_size``, ``mask_offset``, ``mask_size``; bytes from the end of the table's
-    member). ``subject.json`` is in its metadata.
+    member). ``subject.json`` is in its metadata, and ``lights.json`` if there is one.
 
     Returns:
         ``table``, ``table_size``, ``pictures`` and ``size`` as in :data:`~lca_dataparsers.shards.format.BLOCK`.
@@ -68,6 +69,8 @@ def append_block(tar: tarfile.TarFile, subject: Subject, number: int, rows: list
     for name, values in places.items():
         table = table.append_column(name, pa.array(values, pa.int64()))
     metadata = {**(table.schema.metadata or {}), SUBJECT_METADATA: (subject.folder / SUBJECT_FILE).read_bytes()}
+    if (subject.folder / LIGHTS_FILE).exists():
+        metadata[LIGHTS_METADATA] = (subject.folder / LIGHTS_FILE).read_bytes()
     encoded = io.BytesIO()
     pq.write_table(table.replace_schema_metadata(metadata), encoded)
     place = append(tar, f"{key}.rows.parquet", encoded.getvalue())

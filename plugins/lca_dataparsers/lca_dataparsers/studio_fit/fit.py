@@ -22,7 +22,7 @@ from lca_shared.errors import UserError
 from lca_shared.rotations import matrix_to_rotation_vector, nearest_rotation
 from lca_shared.tensors import Float, Tensor
 
-PRIORS = {"pose_prior": 2.0, "joint_limits": 1.0, "smoothness": 0.2, "shape_prior": 1.2}
+PRIORS = {"pose_prior": 4.0, "joint_limits": 1.0, "smoothness": 0.2, "shape_prior": 1.2}
 PICTURE = {"body": 1.0, "face": 6.0}
 SILHOUETTE = {"outside": 10.0, "coverage": 3.0, "head_outline": 4.0}
 STAGES = (

@@ -1,0 +1,141 @@
+"""The body of a capture with one moving camera: fitted as ``lca-data process`` fits a clip, with the capture's focal
+length and masks.
+
+Nothing tells the unit of a moving camera's path, and one camera does not triangulate. So poses are found relative to
+the camera of each picture, and the rows keep that camera standing still: what training sees is the same.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from lca_dataparsers.dataset.sources import SourceReader
+from lca_dataparsers.formats.bodies import CaptureBody, rig_picture
+from lca_dataparsers.formats.capture import Capture
+from lca_dataparsers.processing.estimators import PersonEstimator
+from lca_dataparsers.processing.fitting import fit_clip
+from lca_dataparsers.processing.observations import ClipObservations, concatenate
+from lca_dataparsers.processing.one_camera import Placement
+from lca_dataparsers.studio_fit.observe import observe
+from lca_shared.errors import UserError
+from lca_shared.tensors import Float
+
+
+def fitted_moving_body(
+    capture: Capture,
+    reader: SourceReader,
+    estimator: PersonEstimator,
+    seen: Callable[[int], None] = lambda pictures: None,
+    fitted: Callable[[float], None] = lambda share: None,
+) -> tuple[CaptureBody, Capture]:
+    """Fit the body; also the capture with cameras that stand still, each where it sees the person as its picture does.
+
+    Raises:
+        UserError: a picture has no mask, or nobody was seen.
+    """
+    if any(view.mask is None for view in capture.views):
+        raise UserError(
+            f"{capture.name}: pictures of a moving camera need masks. Use `lca-data process` on its pictures."
+        )
+    size, focal = _shared_picture(capture)
+    rows: list[ClipObservations] = []
+    for moment, view in enumerate(capture.views):
+        picture = rig_picture(capture, reader, view, moment)
+        found = observe(replace(picture, camera_from_world=np.eye(4)[[0, 2, 1, 3]] * [[1], [-1], [1], [1]]), estimator)
+        place = _placement(capture, view.camera, size, focal)
+        rows.append(
+            _in_shared_picture(
+                None if found is None else (found.observation, found.intrinsics),
+                picture.time,
+                capture,
+                view.camera,
+                place,
+                size,
+            )
+        )
+        seen(1)
+    observations = replace(concatenate(rows), focal_prior=focal)
+    if not observations.seen.any():
+        raise UserError(f"{capture.name}: the detectors saw nobody. Look at the pictures, or import with --body none.")
+    fit = fit_clip(observations, progress=fitted)
+    cameras = {}
+    for row, view in enumerate(capture.views):
+        place = _placement(capture, view.camera, size, focal)
+        camera = capture.cameras[view.camera]
+        cameras[view.camera] = replace(
+            camera,
+            intrinsics=place.own_intrinsics(fit.cameras.intrinsics[row].double().numpy()),
+            camera_from_world=fit.cameras.camera_from_world[row].double().numpy(),
+        )
+    usable = np.flatnonzero(fit.usable)
+    if not len(usable):
+        raise UserError(f"{capture.name}: no picture fits a body well enough ({fit.reasons[0]}). Look at the pictures.")
+    kept = tuple(capture.views[row].frame for row in usable)
+    body = CaptureBody(
+        fit.shape,
+        kept,
+        fit.pose[usable.tolist()],
+        fit.expression[usable.tolist()],
+        fit.joint_confidence[usable.tolist()],
+        fit.face_confidence[usable.tolist()],
+        fit.hand_confidence[usable.tolist()],
+        True,
+        report={"body": "fitted to one moving camera, relative to it", "left_out": len(capture.views) - len(usable)},
+    )
+    return body, replace(capture, cameras=cameras)
+
+
+def _shared_picture(capture: Capture) -> tuple[tuple[int, int], float]:
+    """Size and focal length of one camera's picture, its principal point in the middle, that holds all pictures."""
+    cameras = list(capture.cameras.values())
+    focal = float(np.median([camera.intrinsics[0, 0] for camera in cameras]))
+    halves = []
+    for camera in cameras:
+        scale = focal / camera.intrinsics[0, 0]
+        cx, cy = camera.intrinsics[0, 2], camera.intrinsics[1, 2]
+        halves.append([scale * max(cx, camera.width - cx), scale * max(cy, camera.height - cy)])
+    width, height = np.ceil(2 * np.max(halves, axis=0)).astype(int)
+    return (int(width), int(height)), focal
+
+
+def _placement(capture: Capture, name: str, size: tuple[int, int], focal: float) -> Placement:
+    camera = capture.cameras[name]
+    scale = focal / float(camera.intrinsics[0, 0])
+    middle = scale * camera.intrinsics[:2, 2]
+    return Placement(scale, (size[0] / 2 - float(middle[0]), size[1] / 2 - float(middle[1])))
+
+
+def _in_shared_picture(
+    found: tuple[ClipObservations, Float[np.ndarray, "3 3"]] | None,
+    time: float,
+    capture: Capture,
+    name: str,
+    place: Placement,
+    size: tuple[int, int],
+) -> ClipObservations:
+    """One picture's observations, from its square cut to the shared picture."""
+    import cv2
+
+    from lca_dataparsers.processing.observations import empty_observations
+
+    row = empty_observations(np.array([time]), size)
+    if found is None:
+        return row
+    seen, cut = found
+    own = capture.cameras[name].intrinsics
+    scale = place.scale * own[0, 0] / cut[0, 0]  # shared pixels per pixel of the cut
+    corner = np.array([own[0, 2], own[1, 2]]) - cut[:2, 2] * own[0, 0] / cut[0, 0]
+    offset = place.scale * corner + np.array(place.offset)
+    for field in ("body_points", "face_points", "hand_points"):
+        getattr(row, field)[:] = getattr(seen, field) * scale + offset
+    for field in ("body_visibility", "body_points_world", "blendshapes", "head_from_canonical", "hand_scores"):
+        getattr(row, field)[:] = getattr(seen, field)
+    row.person_boxes[:] = seen.person_boxes * scale + np.tile(offset, 2)
+    factor = scale * row.mask_scale / seen.mask_scale
+    shift = offset * row.mask_scale + 0.5 * factor - 0.5
+    matrix = np.array([[factor, 0, shift[0]], [0, factor, shift[1]]], np.float32)
+    masks = row.masks
+    assert isinstance(masks, np.ndarray)
+    masks[0] = cv2.warpAffine(np.asarray(seen.masks)[0], matrix, (masks.shape[2], masks.shape[1]))
+    return row
