@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from small_people import write_people
 from small_runs import parameters, small_run, trained
 
+from lca_dataparsers.lca_wild import LCAWildDataParserConfig
 from lca_method.augmentation import AugmentationConfig
 from lca_method.checkpoints import find_checkpoint, load_checkpoint, model_state, trained_steps
 from lca_method.ema import WeightAverageConfig
@@ -41,6 +43,7 @@ def test_post_training_begins_with_the_averaged_weights(
     pretrained: LCATrainer, people: Path, tmp_path: Path, decay: float
 ) -> None:
     config = small_run(people, tmp_path, steps=2, method="lca-posttrain-tiny")
+    config.pipeline.datamanager.dataparser = LCAWildDataParserConfig()
     config.pipeline.model.pretrained = str(pretrained.base_dir)
     config.layer_decay = decay
     trainer = config.setup(local_rank=0, world_size=1)
@@ -61,10 +64,44 @@ def test_post_training_begins_with_the_averaged_weights(
     assert trainer.pipeline.lca.training_step == 3 + 1
 
 
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    splits = {"fine": "train", "gert": "train", "hanna": "test"}
+    return write_people(tmp_path_factory.mktemp("studio") / "studio", splits, frames=4, cameras=3)
+
+
+def test_post_training_is_on_studio_people_unless_told_otherwise(
+    pretrained: LCATrainer, people: Path, studio: Path, tmp_path: Path
+) -> None:
+    """A studio alone from the run's config.yml; a studio and wild people, mixed by weights, from the file."""
+    run = pretrained.base_dir
+    alone = small_run(studio, tmp_path, steps=2, method="lca-posttrain-tiny")
+    alone.pipeline.model.pretrained = str(run / "config.yml")
+    mixed = small_run(studio, tmp_path, steps=2, run="mixed", method="lca-posttrain-tiny")
+    mixed.pipeline.model.pretrained = str(find_checkpoint(run))
+    manager = mixed.pipeline.datamanager
+    manager.data, manager.datasets, manager.weights = None, (studio, people), (3.0, 1.0)
+    for config in (alone, mixed):
+        trainer = trained(config)
+        assert trained_steps(load_checkpoint(find_checkpoint(trainer.base_dir))) == 3 + 2
+    drawn = [trainer.pipeline.datamanager.draw_batch(step).ids[0].split(":")[0] for step in range(24)]
+    assert 12 < drawn.count("studio") < 24 and set(drawn) == {"studio", "people"}
+
+
+def test_post_training_refuses_what_it_cannot_begin_with(people: Path, studio: Path, tmp_path: Path) -> None:
+    config = small_run(studio, tmp_path, steps=2, method="lca-posttrain-tiny")
+    with pytest.raises(UserError, match=r"--pipeline\.model\.pretrained"):
+        config.setup(local_rank=0, world_size=1).setup()
+    config.pipeline.datamanager.data = people
+    with pytest.raises(UserError, match="use the dataparser lca-wild"):
+        config.setup(local_rank=0, world_size=1).setup()
+
+
 def test_another_network_is_refused_by_the_fields_that_differ(
     pretrained: LCATrainer, people: Path, tmp_path: Path
 ) -> None:
     config = small_run(people, tmp_path, steps=2, method="lca-posttrain-tiny")
+    config.pipeline.datamanager.dataparser = LCAWildDataParserConfig()
     model = config.pipeline.model
     model.pretrained = str(pretrained.base_dir)
     model.network = replace(model.network, placement=replace(model.network.placement, tokens=64))

@@ -1,14 +1,16 @@
 """How an avatar is drawn: on which background, and what a view of it consists of."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from lca_shared.cameras import Cameras
 from lca_shared.gaussians import Gaussians
-from lca_shared.rendering import Backend, Rendering, rasterize
 from lca_shared.tensors import Float, Tensor
+
+if TYPE_CHECKING:
+    from lca_shared.rendering import Backend, Rendering
 
 Background = Literal["white", "grey", "black"]
 BACKGROUNDS: dict[Background, float] = {"white": 1.0, "grey": 0.5, "black": 0.0}
@@ -19,14 +21,16 @@ def background_color(name: Background, device: torch.device | str) -> Float[Tens
     return torch.full((3,), BACKGROUNDS[name], device=device)
 
 
-def drawn(gaussians: Gaussians, cameras: Cameras, background: Float[Tensor, "3"], backend: Backend) -> Rendering:
+def drawn(gaussians: Gaussians, cameras: Cameras, background: Float[Tensor, "3"], backend: "Backend") -> "Rendering":
     """Rasterize in full precision, also under autocast."""
+    from lca_shared.rendering import rasterize  # not needed by `ns-train --help`
+
     with torch.autocast(background.device.type, enabled=False):
         return rasterize(gaussians, cameras, background=background, backend=backend)
 
 
 def view_outputs(
-    canonical: Gaussians, posed: Gaussians, camera: Cameras, render: Callable[[Gaussians, Cameras], Rendering]
+    canonical: Gaussians, posed: Gaussians, camera: Cameras, render: "Callable[[Gaussians, Cameras], Rendering]"
 ) -> dict[str, Tensor]:
     """One view of an avatar, channels last.
 

@@ -6,6 +6,7 @@ from typing import cast
 from nerfstudio.configs.base_config import MachineConfig, ViewerConfig
 from nerfstudio.plugins.types import MethodSpecification
 
+from lca_dataparsers.lca_studio import LCAStudioDataParserConfig
 from lca_method.augmentation import AugmentationConfig
 from lca_method.ema import WeightAverageConfig
 from lca_method.lca_datamanager import LCADataManagerConfig
@@ -101,9 +102,12 @@ lca_pretrain_tiny = MethodSpecification(
 
 
 def _posttraining(pretraining: MethodSpecification, name: str, steps: int, warmup_steps: int) -> LCATrainerConfig:
-    """The same networks and losses, begun with trained weights: the deeper in the encoder, the slower (Section 4)."""
+    """The same networks and losses on studio data, begun with trained weights: the deeper in the encoder, the slower
+    (Section 4)."""
     config = cast(LCATrainerConfig, deepcopy(pretraining.config))
     config.method_name, config.max_num_iterations, config.layer_decay = name, steps, 0.65
+    config.needs_pretrained = True
+    config.pipeline.datamanager.dataparser = LCAStudioDataParserConfig()
     for group in config.optimizers.values():
         group["scheduler"].warmup_steps = warmup_steps
     if config.pipeline.average.decay:
@@ -113,10 +117,10 @@ def _posttraining(pretraining: MethodSpecification, name: str, steps: int, warmu
 
 lca_posttrain = MethodSpecification(
     config=_posttraining(lca_pretrain, "lca-posttrain", POSTTRAIN_STEPS, warmup_steps=500),
-    description="lca-pretrain's model, trained further on studio people: --pipeline.model.pretrained CHECKPOINT.",
+    description="lca-pretrain's model, trained further on studio people (lca-studio): --pipeline.model.pretrained RUN.",
 )
 
 lca_posttrain_tiny = MethodSpecification(
     config=_posttraining(lca_pretrain_tiny, "lca-posttrain-tiny", TINY_POSTTRAIN_STEPS, warmup_steps=20),
-    description="lca-pretrain-tiny's model, trained further: --pipeline.model.pretrained CHECKPOINT.",
+    description="lca-pretrain-tiny's model, trained further, on studio people: --pipeline.model.pretrained RUN.",
 )

@@ -26,7 +26,6 @@ from lca_method.lca_model import LCAModel, LCAModelConfig
 from lca_method.lca_trainer import user_errors_end_the_command
 from lca_method.lca_viewer import AvatarPanel
 from lca_method.mirroring import BodyMirror
-from lca_method.people import check_body
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.body.model import BodyModel
 from lca_shared.errors import UserError
@@ -95,6 +94,8 @@ class LCAPipeline(VanillaPipeline):
                 device=device,
                 grad_scaler=grad_scaler,
             )
+            from lca_method.people import check_body  # reads Parquet: not needed by --help
+
             check_body(
                 self.datamanager.reader.dataset.info, cast(CompactBody, self.lca.body), self.datamanager.get_datapath()
             )

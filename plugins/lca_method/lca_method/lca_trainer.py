@@ -69,6 +69,8 @@ class LCATrainerConfig(TrainerConfig):
     layer_decay: float = 1.0
     """Gamma: a part of the encoder learns at gamma^(depth below the decoders) of the learning rate (Section 4). 1 = all
     learn at the same rate, 0 = only the decoders learn; the paper's post-training has 0.65."""
+    needs_pretrained: bool = False
+    """Refuse to begin without ``pipeline.model.pretrained``: training from scratch would look like post-training."""
 
     def get_checkpoint_dir(self) -> Path:
         """The run's folder of checkpoints.
@@ -193,6 +195,11 @@ class LCATrainer(Trainer):
                 path = self.config.load_dir / f"step-{self.config.load_step:09d}.ckpt"
         if path is None:
             pretrained = self.pipeline.config.model.pretrained
+            if pretrained is None and self.config.needs_pretrained:
+                raise UserError(
+                    f"{self.config.method_name} trains a model further: name its run, config.yml or checkpoint with "
+                    "--pipeline.model.pretrained (or train from scratch with an lca-pretrain method)."
+                )
             if pretrained is None:
                 CONSOLE.print("No checkpoint to load: training from scratch.")
             else:
