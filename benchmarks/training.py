@@ -118,7 +118,7 @@ def main(options: Options) -> None:
         optimizer.zero_grad()
         with torch.autocast(options.device, dtype=torch.bfloat16, enabled=half):
             code = network.encode(batch.references, batch.shape, step=step)
-            driving, views = coded_driving(network, batch.targets, config.losses)
+            driving, views = coded_driving(network, batch.shape, batch.targets, config.losses)
             pair = network.drive(code, driving)
         renders = [rasterize(gaussians, batch.targets.cameras, background=background) for gaussians in pair]
         heads = batch.targets.faces

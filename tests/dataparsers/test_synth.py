@@ -17,7 +17,7 @@ from lca_dataparsers.dataset.reader import AvatarDataset
 from lca_dataparsers.mesh_shading import shaded_mesh
 from lca_dataparsers.processing.fitting.expression import gaze_from_blendshapes
 from lca_dataparsers.synthetic.body_fields import body_fields
-from lca_dataparsers.synthetic.command import SynthConfig, run
+from lca_dataparsers.synthetic.command import SynthConfig, fingerprint, run
 from lca_dataparsers.synthetic.expressions import random_expressions, random_gaze
 from lca_dataparsers.synthetic.layers import cut_at_zero
 from lca_dataparsers.synthetic.motion import CHANNELS, LIMITS, angles_to_pose, random_angles, random_motion
@@ -96,6 +96,22 @@ def test_rows_explain_the_pictures(kind: str, request: pytest.FixtureRequest) ->
             if frame.face_seen:
                 inside = (head > frame.face_box[:2]) & (head < frame.face_box[2:])
                 assert bool(inside.all())
+
+
+def test_close_ups_of_heads_show_faces(tmp_path: Path) -> None:
+    run(SynthConfig(tmp_path / "heads", framing="head", **SMALL))
+    for subject in AvatarDataset.open(tmp_path / "heads").subjects.values():
+        boxes = subject.frames["face_box"]
+        assert np.isfinite(boxes).all() and (boxes[:, 2] - boxes[:, 0] > 0.5 * SMALL["size"]).all()
+        assert (np.abs((boxes[:, :2] + boxes[:, 2:]) / 2 - SMALL["size"] / 2) < 0.25 * SMALL["size"]).all()
+
+
+def test_framing_the_body_is_what_datasets_were_made_with(tmp_path: Path) -> None:
+    settings = {"output_dir": tmp_path, **SMALL}
+    body, head = (fingerprint(SynthConfig(framing=framing, **settings), 0) for framing in ("body", "head"))
+    assert body != head and body == fingerprint(SynthConfig(**settings), 0)
+    with pytest.raises(UserError, match="framing"):
+        run(SynthConfig(kind="studio", framing="head", **settings))
 
 
 def test_people_differ(wild: Path) -> None:

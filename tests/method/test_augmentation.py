@@ -38,7 +38,14 @@ def batch(random_references: Callable, random_driving: Callable, body: CompactBo
     references = random_references((people,), views)
     pose = random_driving((people, views), seed=5).pose
     references = replace(
-        references, fit=ReferenceFit(pose, cameras_of(people, views), cameras_of(people, views, seed=1))
+        references,
+        fit=ReferenceFit(
+            pose,
+            cameras_of(people, views),
+            cameras_of(people, views, seed=1),
+            torch.rand(people, views, len(body.expression_names)),
+            torch.rand(people, views, 2, 3),
+        ),
     )
     driving = replace(
         random_driving((people, targets)), joint_confidence=torch.rand(people, targets, len(body.driven_joints))

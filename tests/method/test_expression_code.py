@@ -41,6 +41,11 @@ def coded(config: LCAConfig, body: CompactBody) -> LCA:
 
 
 @pytest.fixture
+def shape(body: CompactBody) -> torch.Tensor:
+    return torch.zeros(2, len(body.shape_names))
+
+
+@pytest.fixture
 def targets(random_driving) -> TargetViews:
     faces = faces_of(2, 3)
     return TargetViews(faces.images, faces.masks, faces.cameras, random_driving((2, 3)), torch.ones(2, 3), faces=faces)
@@ -112,11 +117,11 @@ def test_template_expression_follows_the_code_alone(coded, body, random_referenc
     assert (zero - coded.drive(person, driving)[0].means).norm(dim=-1).amax() > 1e-3
 
 
-def test_pictures_teach_the_encoder_and_codes_teach_the_adapter(coded, targets, body, random_references):
+def test_pictures_teach_the_encoder_and_codes_teach_the_adapter(coded, targets, body, random_references, shape):
     expression = coded.driving_vector.expression
     torch.nn.init.normal_(coded.pose_head.deltas.weight, std=0.05)
     person = coded.encode(random_references((2,), 1), torch.zeros(2, len(body.shape_names)))
-    driving, views = coded_driving(coded, targets, LossConfig(code_agreement=1.0))
+    driving, views = coded_driving(coded, shape, targets, LossConfig(code_agreement=1.0))
     assert views is not None and views.again is not None and not torch.equal(views.codes, views.again)
     coded.drive(person, driving)[1].means.square().sum().backward(retain_graph=True)
     assert all(p.grad is not None and p.grad.any() for p in expression.encoder.parameters())
@@ -127,12 +132,12 @@ def test_pictures_teach_the_encoder_and_codes_teach_the_adapter(coded, targets, 
     assert all(torch.equal(p.grad, old) for p, old in zip(expression.encoder.parameters(), before))
 
 
-def test_swaps_go_between_people_if_there_are_several(coded, targets, body, random_references):
+def test_swaps_go_between_people_if_there_are_several(coded, targets, body, random_references, shape):
     def render(gaussians, cameras, background):
         return rasterize(gaussians, cameras, background=background)
 
     person = coded.encode(random_references((2,), 1), torch.zeros(2, len(body.shape_names)))
-    _, views = coded_driving(coded, targets, LossConfig())
+    _, views = coded_driving(coded, shape, targets, LossConfig())
     assert views is not None
     swapped = with_swap(coded, person, targets, views, render)
     torch.testing.assert_close(swapped.swapped, views.codes.flip(0))
@@ -140,9 +145,9 @@ def test_swaps_go_between_people_if_there_are_several(coded, targets, body, rand
     assert coded.driving_vector.expression.encoder.code.weight.grad.any()
 
 
-def test_a_code_needs_face_crops(coded, targets):
+def test_a_code_needs_face_crops(coded, targets, shape):
     with pytest.raises(UserError, match="target-faces"):
-        coded_driving(coded, replace(targets, faces=None), LossConfig())
+        coded_driving(coded, shape, replace(targets, faces=None), LossConfig())
 
 
 def test_losses_are_refused_what_the_step_left_out():

@@ -16,6 +16,8 @@ from lca_method.losses import LossConfig
 from lca_method.networks import LCAConfig
 from lca_method.networks.driving import DrivingConfig
 from lca_method.networks.expression_encoder import ExpressionEncoderConfig
+from lca_method.training_step import CodeOutputs, TrainingOutputs
+from lca_shared.errors import UserError
 
 LOSSES = LossConfig(
     lpips=0.0, face=1.0, code_agreement=0.1, code_contrast=0.1, code_cycle=0.1, code_identity=0.1, code_adapter=1.0
@@ -58,6 +60,32 @@ def test_evaluation_drives_by_the_face_and_by_coefficients_without_one(config, r
     torch.testing.assert_close(model.get_outputs_for_batch(batch)["rgb"], by_face)
     by_coefficients = model.get_outputs_for_batch(replace(batch, targets=replace(batch.targets, faces=None)))["rgb"]
     assert not torch.allclose(by_face, by_coefficients, atol=1e-3)
+
+
+def test_between_whole_steps_only_the_code_is_learned(config, reader):
+    losses = replace(LOSSES, code_texture=1.0, code_range=0.1, whole_step_every=3)
+    model = coded_model(config, losses)
+    batch = stacked([reader.batch(name, [0, 1], [2, 3, 4]) for name in ("anna", "bela")])
+    assert isinstance(model(batch, 3), TrainingOutputs) and isinstance(model(batch, None), TrainingOutputs)
+    outputs = model(batch, 1)
+    assert isinstance(outputs, CodeOutputs) and outputs.expression.codes.shape == (2, 5, 12)
+    assert model.get_metrics_dict(outputs, {"subject_batch": batch}) == {}
+    terms = model.get_loss_dict(outputs, {"subject_batch": batch})
+    assert set(terms) == {
+        f"code_{name}" for name in ("agreement", "contrast", "identity", "range", "texture", "adapter")
+    }
+    torch.stack(list(terms.values())).sum().backward()
+    learned = {name.split(".")[0] for name, p in model.network.named_parameters() if p.grad is not None}
+    assert learned == {"driving_vector"}
+
+
+def test_only_models_with_a_code_can_learn_it_alone(config, reader):
+    model = LCAModelConfig(network=config, losses=replace(LOSSES, whole_step_every=2), eval_lpips=False).setup(
+        scene_box=SceneBox(torch.zeros(2, 3)), num_train_data=1
+    )
+    batch = stacked([reader.batch("anna", [0], [2])])
+    with pytest.raises(UserError, match="whole-step-every"):
+        model(batch, 1)
 
 
 def test_the_papers_sizes_learn_a_code_and_the_tiny_ones_take_coefficients():

@@ -54,3 +54,16 @@ def test_compact_groups_are_a_partition_of_equal_sizes():
     assert within < 0.7 * points.std(axis=0).mean()
     with pytest.raises(ValueError, match="equal size"):
         compact_groups(points, 7)
+
+
+def test_eyes_mouth_and_hands_get_their_shares(body):
+    config = replace(CONFIG, tokens=256, eye_share=0.1, mouth_share=0.1, hand_share=0.25)
+    placement = place(body, config)
+    assert len(placement.tokens) == 256 and len(placement.gaussians) == 2048
+
+    def count(region: str) -> int:
+        return int(body.regions[region][body.faces[placement.tokens.faces]].all(dim=1).sum())
+
+    assert (count("eyes"), count("mouth_interior"), count("hands")) == (13, 13, 32)
+    plain = place(body, replace(config, eye_share=0.0, mouth_share=0.0, hand_share=0.0))
+    assert placement.spacing.min() < 0.9 * plain.spacing.min()

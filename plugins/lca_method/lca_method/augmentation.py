@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lca_method.batch import FaceViews, ReferenceViews, SubjectBatch, TargetViews, stacked
+from lca_method.batch import FaceViews, ReferenceFit, ReferenceViews, SubjectBatch, TargetViews, stacked
 from lca_method.mirroring import BodyMirror, mirrored_cameras
 from lca_shared.cameras import Cameras
 from lca_shared.tensors import Float, Tensor
@@ -177,7 +177,9 @@ def flipped_references(views: ReferenceViews, mirror: BodyMirror) -> ReferenceVi
     fit = views.fit
     if fit is not None:
         cameras, face_cameras = mirrored_cameras(fit.cameras), mirrored_cameras(fit.face_cameras)
-        fit = replace(fit, pose=mirror.pose(fit.pose), cameras=cameras, face_cameras=face_cameras)
+        shown = fit.expression
+        shown = None if shown is None else shown[..., list(mirror.expressions)]
+        fit = ReferenceFit(mirror.pose(fit.pose), cameras, face_cameras, shown, _flipped_places(fit.face_places))
     return ReferenceViews(
         views.images.flip(-1), views.masks.flip(-1), views.face_images.flip(-1), views.face_masks.flip(-1), fit
     )
@@ -198,7 +200,13 @@ def flipped_targets(views: TargetViews, mirror: BodyMirror) -> TargetViews:
 
 def _flipped_faces(faces: FaceViews) -> FaceViews:
     cameras = mirrored_cameras(faces.cameras)
-    return replace(faces, images=faces.images.flip(-1), masks=faces.masks.flip(-1), cameras=cameras)
+    places = _flipped_places(faces.places)
+    return replace(faces, images=faces.images.flip(-1), masks=faces.masks.flip(-1), cameras=cameras, places=places)
+
+
+def _flipped_places(places: Tensor | None) -> Tensor | None:
+    """Where the mirrored face is in the mirrored crop: -1 before and after the map for x."""
+    return None if places is None else places * places.new_tensor([[1.0, -1.0, -1.0], [-1.0, 1.0, 1.0]])
 
 
 def _zoomed_references(views: ReferenceViews, change: SubjectChange) -> ReferenceViews:
@@ -209,8 +217,16 @@ def _zoomed_references(views: ReferenceViews, change: SubjectChange) -> Referenc
     faces, face_masks, _, face_cameras = zoomed(
         views.face_images, views.face_masks, None, face_cameras, change.reference_faces
     )
-    fit = None if fit is None else replace(fit, cameras=cameras, face_cameras=face_cameras)
+    if fit is not None:
+        places = None if fit.face_places is None else zoomed_places(fit.face_places, change.reference_faces)
+        fit = replace(fit, cameras=cameras, face_cameras=face_cameras, face_places=places)
     return ReferenceViews(images, masks, faces, face_masks, fit)
+
+
+def zoomed_places(places: Float[Tensor, "n 2 3"], zooms: Float[Tensor, "n 3"]) -> Float[Tensor, "n 2 3"]:
+    """Where faces are in the crops after :func:`zoomed`."""
+    moved = places * zooms[:, :1, None].to(places)
+    return torch.cat([moved[..., :2], moved[..., 2:] + 2 * zooms[:, 1:, None].to(places)], dim=-1)
 
 
 def _some_cameras(images: Float[Tensor, "n 3 h w"]) -> Cameras:

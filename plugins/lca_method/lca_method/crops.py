@@ -15,6 +15,7 @@ from lca_dataparsers.dataset.reader import Subject
 from lca_dataparsers.dataset.schema import DatasetInfo
 from lca_dataparsers.shards.reader import Block
 from lca_method.batch import DrivingSignal, FaceViews, ReferenceFit, ReferenceViews, SubjectBatch, TargetViews, stacked
+from lca_method.face_places import FaceMarks
 from lca_method.target_lights import TargetLights, target_lights
 from lca_shared.cameras import Cameras
 from lca_shared.memory import return_large_blocks
@@ -119,9 +120,10 @@ class CropReader:
         """
         body = [self._crop(subject, row, "body", self.sizes.reference) for row in rows]
         face = [self._crop(subject, row, "face", self.sizes.face) for row in rows]
-        poses = self._opened(subject).frames.poses(list(rows))
+        frames = self._opened(subject).frames
         cameras, face_cameras = (stacked([crop.camera for crop in crops]) for crops in (body, face))
-        fit = ReferenceFit(poses, cameras, face_cameras)
+        poses, places = frames.poses(list(rows)), self._places(subject, rows, face_cameras)
+        fit = ReferenceFit(poses, cameras, face_cameras, frames.expressions(list(rows)), places)
         return ReferenceViews(_images(body), _masks(body), _images(face), _masks(face), fit)
 
     def targets(self, subject: str | Subject, rows: Sequence[int]) -> TargetViews:
@@ -148,7 +150,8 @@ class CropReader:
         frames = self._opened(subject).frames
         boxes, confidence = frames["face_box"][list(rows)], frames["confidence_face"][list(rows)]
         seen = torch.from_numpy(np.isfinite(boxes).all(-1) & (confidence > 0)).float()
-        return FaceViews(_images(crops), _masks(crops), stacked([crop.camera for crop in crops]), seen)
+        cameras = stacked([crop.camera for crop in crops])
+        return FaceViews(_images(crops), _masks(crops), cameras, seen, self._places(subject, rows, cameras))
 
     def lights(self, subject: str | Subject, rows: Sequence[int]) -> TargetLights | None:
         """The light of some rows, ``[targets, ...]``; None unless it was asked for.
@@ -179,6 +182,15 @@ class CropReader:
             person.shape,
             (name or (subject if isinstance(subject, str) else subject.id),),
         )
+
+    def _places(
+        self, subject: str | Subject, rows: Sequence[int], cameras: Cameras
+    ) -> Float[Tensor, "rows 2 3"] | None:
+        if not self.sizes.target_faces:
+            return None
+        person = self._opened(subject)
+        marks = FaceMarks.of(self.dataset.info.body_model)
+        return marks.places(person.shape, person.frames.poses(list(rows)), cameras)
 
     def _opened(self, subject: str | Subject) -> Subject:
         return self.dataset.subjects[subject] if isinstance(subject, str) else subject

@@ -1,18 +1,18 @@
 """What a training step does with learned expression codes beyond driving each frame with its own."""
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lca_method.batch import DrivingSignal, TargetViews
+from lca_method.batch import DrivingSignal, FaceViews, SubjectBatch, TargetViews
 from lca_method.losses.code_losses import CodeViews
 from lca_method.networks.driving import LearnedExpression
 from lca_method.networks.expression_encoder import BACKGROUND
 from lca_shared.cameras import Cameras
 from lca_shared.errors import UserError
 from lca_shared.gaussians import Gaussians
-from lca_shared.tensors import Tensor
+from lca_shared.tensors import Float, Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     Render = Callable[[Gaussians, Cameras, Tensor], Rendering]
 
 
-def coded_driving(network: "LCA", targets: TargetViews, losses: "LossConfig") -> tuple[DrivingSignal, CodeViews | None]:
+def coded_driving(
+    network: "LCA", shape: Float[Tensor, "*b coefficients"], targets: TargetViews, losses: "LossConfig"
+) -> tuple[DrivingSignal, CodeViews | None]:
     """The targets' driving signal with codes of their faces (through the bottleneck), and the codes for the losses;
     the signal as it is and None for models that are driven by coefficients.
 
@@ -39,12 +41,50 @@ def coded_driving(network: "LCA", targets: TargetViews, losses: "LossConfig") ->
         raise UserError(
             "A learned expression code is read from face crops: set --pipeline.datamanager.target-faces True."
         )
-    codes = expression.encoder(faces.images, faces.masks, faces.seen)
+    codes = expression.encoder.of(faces)
     twice = losses.code_agreement or losses.code_contrast
-    again = expression.encoder(faces.images, faces.masks, faces.seen) if twice else None
+    again = expression.encoder.of(faces) if twice else None
     adapted = expression.adapter(targets.driving.expression)
     driving = replace(targets.driving, code=expression.encoder.disturbed(codes))
-    return driving, CodeViews(codes, faces.seen, adapted, again)
+    template = expression.readout(codes) if network.config.template_expression else None
+    texture = texture_seen = None
+    if losses.code_texture and template is not None:
+        with torch.autocast(
+            codes.device.type, enabled=False
+        ):  # pixels of a large picture need more than half precision
+            read = network.face_surface.read
+            texture, texture_seen = read(shape, targets.driving.pose, template.float(), faces)
+    return driving, CodeViews(codes, faces.seen, adapted, template, texture, texture_seen, again)
+
+
+def with_reference_faces(batch: SubjectBatch) -> TargetViews:
+    """The targets, with the reference views as further frames of which nothing but the face is known.
+
+    References whose fit is not known are left out.
+    """
+    targets, references = batch.targets, batch.references
+    fit, faces = references.fit, targets.faces
+    if fit is None or fit.expression is None or faces is None:
+        return targets
+    seen = (references.face_masks.amax(dim=(-3, -2, -1)) > 0).to(faces.seen)
+    others = FaceViews(references.face_images, references.face_masks, fit.face_cameras, seen, fit.face_places)
+    driving = DrivingSignal(targets.driving.pose, targets.driving.expression)
+    axis = targets.weights.dim() - 1
+    return replace(
+        targets,
+        faces=_in_a_row(faces, others, axis),
+        driving=_in_a_row(driving, DrivingSignal(fit.pose, fit.expression), axis),
+    )
+
+
+def _in_a_row(first: Any, second: Any, axis: int) -> Any:
+    """Two containers of the same kind joined along an axis of frames."""
+    if isinstance(first, Tensor):
+        return torch.cat([first, second], dim=axis)
+    if is_dataclass(first) and not isinstance(first, type):
+        parts = {f.name: _in_a_row(getattr(first, f.name), getattr(second, f.name), axis) for f in fields(first)}
+        return replace(first, **parts)
+    return first
 
 
 def with_swap(
@@ -72,7 +112,8 @@ def with_swap(
     swapped, other_seen = views.codes.detach().roll(1, axis), views.seen.roll(1, axis)
     _, posed = network.drive(person, replace(targets.driving, code=swapped))
     pictures = render(posed, faces.cameras, torch.full((3,), BACKGROUND, device=swapped.device)).colors
-    recoded = expression.encoder(pictures, torch.ones_like(pictures[..., :1, :, :]), torch.ones_like(views.seen))
+    shown = torch.ones_like(pictures[..., :1, :, :])
+    recoded = expression.encoder(pictures, shown, torch.ones_like(views.seen), faces.places)
     return replace(views, swapped=swapped, recoded=recoded, swap_seen=views.seen * other_seen)
 
 

@@ -16,11 +16,12 @@ from lca_dataparsers.synthetic.noise import stream
 from lca_dataparsers.synthetic.person import Appearance, PersonMesh, person_mesh, random_appearance
 from lca_dataparsers.synthetic.raycast import Picture, render
 from lca_dataparsers.synthetic.scene import Scene
-from lca_dataparsers.synthetic.viewpoints import ring_cameras, wild_cameras
+from lca_dataparsers.synthetic.viewpoints import close_cameras, ring_cameras, wild_cameras
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.body.gaze import with_eyelids
 from lca_shared.body.model import BodyPose
 from lca_shared.cameras import Cameras, project
+from lca_shared.rotations import rotation_vector_to_matrix
 from lca_shared.tensors import Float, Tensor
 
 
@@ -39,6 +40,8 @@ class CaptureSpec:
     partial: float
     """Share of key moments framed closer than the whole body (wild)."""
     seed: int
+    framing: Literal["body", "head", "hands"] = "body"
+    """What the camera of a wild clip follows."""
 
 
 def subject_frames(
@@ -55,7 +58,10 @@ def subject_frames(
     environment = random_environment(random, spec.kind)
     mesh = person_mesh(person)
     pose = on_the_floor(body, mesh, person, expressions, pose)
-    if spec.kind == "wild":
+    if spec.kind == "wild" and spec.framing != "body":
+        middles, facing = _part(random, body, person, pose, spec.framing)
+        cameras = close_cameras(random, times, middles, facing, _EXTENTS[spec.framing], spec.size)
+    elif spec.kind == "wild":
         low, high = _extent(body, person, pose)
         centers = torch.stack(
             [(low[:, 0] + high[:, 0]) / 2, (low[:, 1] + high[:, 1]) / 2, torch.zeros(len(low))], dim=-1
@@ -123,6 +129,25 @@ def _extent(body: CompactBody, person: Appearance, pose: BodyPose) -> tuple[Tens
     joints = body.posed(shaped.joints, pose).joints
     low, high = joints.min(dim=-2).values, joints.max(dim=-2).values
     return low, high + torch.tensor([0.0, 0.0, 0.02])
+
+
+_EXTENTS = {"head": 0.34, "hands": 0.36}
+"""Height of a close picture, metres."""
+
+
+def _part(
+    random: np.random.Generator, body: CompactBody, person: Appearance, pose: BodyPose, framing: str
+) -> tuple[Tensor, Tensor]:
+    """Middle [frames, 3] of the head or of one hand, and where [frames, 3] it faces (a hand: as the person does)."""
+    region = "face" if framing == "head" else str(random.choice(["left_hand", "right_hand"]))
+    posed = body.skinned(body.shaped(torch.from_numpy(person.shape)), pose)
+    forward = posed.new_tensor([0.0, -1.0, 0.0])
+    if framing == "head":
+        transforms = body.posed(body.shaped(torch.from_numpy(person.shape)).joints, pose).posed_from_rest
+        turned = transforms[:, body.joint_names.index("head"), :3, :3] @ forward
+    else:
+        turned = rotation_vector_to_matrix(pose.root_rotation) @ forward
+    return posed[:, body.regions[region]].mean(dim=1), turned
 
 
 def _record(

@@ -1,4 +1,4 @@
-"""Cameras of synthetic captures: one that wanders around a person, and a calibrated ring."""
+"""Cameras of synthetic captures: around a person, close to head or hand, and a calibrated ring."""
 
 import numpy as np
 import torch
@@ -55,6 +55,44 @@ def wild_cameras(
     )
     eye = target + around * distance[:, None]
     eye[:, 2] = np.maximum(eye[:, 2], 0.25)
+    poses = look_at(torch.from_numpy(eye), torch.from_numpy(target)).float()
+    intrinsics = pinhole_intrinsics(focal * size, size, size).expand(len(times), 3, 3).clone()
+    return Cameras(poses, intrinsics, size, size)
+
+
+def close_cameras(
+    random: np.random.Generator,
+    times: np.ndarray,
+    middles: Float[Tensor, "frames 3"],
+    facing: Float[Tensor, "frames 3"],
+    extent: float,
+    size: int,
+) -> Cameras:
+    """A hand-held camera that stays with a part of the body and sees it within half a radian of its front.
+
+    Args:
+        random: the clip's generator.
+        times: [frames] seconds.
+        middles: of the part, metres, world.
+        facing: unit, where the part faces.
+        extent: height of the picture at the part, metres.
+        size: side of the square picture, pixels.
+
+    Returns:
+        Cameras of batch shape [frames].
+    """
+    focal = random.uniform(1.3, 2.2)
+    forward = facing.double().numpy()
+    azimuth = np.arctan2(forward[:, 0], -forward[:, 1]) + random.uniform(-0.25, 0.25)
+    azimuth += smooth_signal(random, times, 3.0, 0.25)
+    elevation = np.arcsin(np.clip(forward[:, 2], -1, 1)) * 0.7 + random.uniform(-0.1, 0.15)
+    elevation = np.clip(elevation + smooth_signal(random, times, 3.0, 0.1), -1.2, 1.2)
+    target = middles.double().numpy()
+    target = target + np.stack([smooth_signal(random, times, 2.0, 0.02 * extent) for _ in range(3)], axis=-1)
+    around = np.stack(
+        [np.sin(azimuth) * np.cos(elevation), -np.cos(azimuth) * np.cos(elevation), np.sin(elevation)], axis=-1
+    )
+    eye = target + around * (extent * random.uniform(0.95, 1.1) * focal)
     poses = look_at(torch.from_numpy(eye), torch.from_numpy(target)).float()
     intrinsics = pinhole_intrinsics(focal * size, size, size).expand(len(times), 3, 3).clone()
     return Cameras(poses, intrinsics, size, size)

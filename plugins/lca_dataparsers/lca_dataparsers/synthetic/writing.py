@@ -58,6 +58,7 @@ def write_subject(config: SynthConfig, index: int) -> None:
         config.fps,
         config.partial,
         config.seed,
+        config.framing,
     )
     info, person = subject_info(spec, index, split_of(config, index), fingerprint(config, index))
     open_writer(config).write_subject(info, subject_frames(spec, index, person), overwrite=True)

@@ -48,7 +48,7 @@ def code_table(network: LCA, reader: "CropReader", rows: Rows) -> CodeTable:
         for subject, own in rows.items():
             faces = moved_to(reader.faces(subject, own), device)
             seen = faces.seen > 0
-            codes.append(expression.encoder(faces.images, faces.masks, faces.seen)[seen].cpu())
+            codes.append(expression.encoder.of(faces)[seen].cpu())
             coefficients.append(reader.driving(subject, own).expression[seen.cpu()])
             people += [subject] * int(seen.sum())
     network.train(was_training)

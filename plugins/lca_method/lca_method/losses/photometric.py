@@ -7,6 +7,7 @@ Every term is a mean over people of a person's own mean: people on several proce
 from dataclasses import dataclass
 
 import torch
+from torch.nn import functional as F
 
 from lca_method.batch import TargetViews
 from lca_method.losses.registry import ALPHA
@@ -48,6 +49,19 @@ def l1(render: Float[Tensor, "*b 3 h w"], target: Target) -> Float[Tensor, ""]:
 def l1_on_person(render: Float[Tensor, "*b 3 h w"], target: Target) -> Float[Tensor, ""]:
     """Mean absolute difference over known person pixels."""
     return _mean((render - target.images).abs(), target, target.masks * target.valid)
+
+
+def detail_on_person(render: Float[Tensor, "*b 3 h w"], target: Target) -> Float[Tensor, ""]:
+    """L1 of what differs within a neighbourhood of an eighth of the picture, over known person pixels.
+
+    Light differs from frame to frame by far more than an expression does, and over larger areas: without each
+    neighbourhood's mean difference, lips, lids and brows are what is left to explain.
+    """
+    difference = (render - target.images) * target.masks
+    side = difference.shape[-1] // 8 // 2
+    flat = difference.flatten(0, -4)
+    local = F.avg_pool2d(flat, 2 * side + 1, 1, side, count_include_pad=False).reshape(difference.shape)
+    return _mean((difference - local).abs(), target, target.masks * target.valid)
 
 
 def alpha_loss(name: str, alpha: Float[Tensor, "*b 1 h w"], target: Target) -> Float[Tensor, ""]:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from lca_method.batch import TargetViews
 from lca_method.losses.code_losses import CODE_LOSSES, CodeViews
-from lca_method.losses.photometric import alpha_loss, l1, l1_on_person, lpips_loss, prepare
+from lca_method.losses.photometric import alpha_loss, detail_on_person, l1, l1_on_person, lpips_loss, prepare
 from lca_method.losses.registry import POSITION, SCALE
 from lca_method.networks.subject import SubjectCode
 from lca_shared.perceptual import LPIPS
@@ -41,6 +41,8 @@ class LossConfig:
     face: float = 0.0
     """Weight of L1 over person pixels of the targets' face crops, rendered with deltas (our choice; 0 = off): in a
     picture of a whole body the face is small, and expressions are smaller."""
+    face_detail: float = 0.0
+    """The same for differences within small neighbourhoods (see ``detail_on_person``): what expressions change."""
     code_agreement: float = 0.0
     """Weights of the losses on learned expression codes, see ``code_losses.CODE_LOSSES``; 0 = not computed."""
     code_contrast: float = 0.0
@@ -48,7 +50,12 @@ class LossConfig:
     code_cycle_every: int = 1
     """``code_cycle`` counts every so many steps, with its weight times that number: it drives and renders once more."""
     code_identity: float = 0.0
+    code_range: float = 0.0
+    code_texture: float = 0.0
     code_adapter: float = 0.0
+    whole_step_every: int = 1
+    """In the steps between, only the expression code is learned, from ``code_texture`` above all: nobody's avatar is
+    made and nothing rendered, which takes a tenth of the time."""
     regularizer_ramp: int = 0
     """Training steps over which the regularizers' weights grow from 0."""
 
@@ -58,6 +65,10 @@ class LossConfig:
             return 0.0
         return self.lpips * self.lpips_every
 
+    def code_alone(self, step: int) -> bool:
+        """Whether a training step learns nothing but the expression code."""
+        return step % self.whole_step_every != 0
+
     def code_weights(self, step: int) -> dict[str, float]:
         """Weights of the losses on expression codes at a training step, by name; those of 0 are left out."""
         cycle = 0.0 if step % self.code_cycle_every else self.code_cycle * self.code_cycle_every
@@ -66,6 +77,8 @@ class LossConfig:
             "contrast": self.code_contrast,
             "cycle": cycle,
             "identity": self.code_identity,
+            "range": self.code_range,
+            "texture": self.code_texture,
             "adapter": self.code_adapter,
         }
         return {name: weight for name, weight in weights.items() if weight}
@@ -117,14 +130,25 @@ def total(
             terms[f"{name}_mask"] = weight * config.mask * alpha_loss(config.mask_loss, render.alpha, target)
         if used is not None:
             terms[f"{name}_lpips"] = weight * lpips_weight * lpips_loss(used, render.colors, target)
-    if config.face and face_render is not None and faces is not None:
-        terms["face"] = config.face * l1_on_person(face_render.colors, prepare(faces, background, None))
+    if face_render is not None and faces is not None:
+        face = prepare(faces, background, None)
+        if config.face:
+            terms["face"] = config.face * l1_on_person(face_render.colors, face)
+        if config.face_detail:
+            terms["face_detail"] = config.face_detail * detail_on_person(face_render.colors, face)
     if codes is not None:
-        for name, weight in config.code_weights(step).items():
-            terms[f"code_{name}"] = weight * CODE_LOSSES[name](codes)
+        terms |= code_terms(config, codes, step)
     ramp = min(1.0, (step + 1) / config.regularizer_ramp) if config.regularizer_ramp else 1.0
     if config.position:
         terms["position"] = ramp * config.position * POSITION[config.position_loss](code).mean()
     if config.scale:
         terms["scale"] = ramp * config.scale * SCALE[config.scale_loss](code).mean()
     return terms
+
+
+def code_terms(config: LossConfig, codes: CodeViews, step: int) -> dict[str, Float[Tensor, ""]]:
+    """The weighted losses on expression codes alone."""
+    weights = config.code_weights(step)
+    if codes.recoded is None:
+        weights.pop("cycle", None)  # nothing was rendered
+    return {f"code_{name}": weight * CODE_LOSSES[name](codes) for name, weight in weights.items()}

@@ -54,7 +54,7 @@ class LearnedExpression(nn.Module):
         self.encoder = ExpressionEncoder(config.encoder)
         self.adapter = ExpressionAdapter(coefficients, config.encoder)
         self.readout = nn.Linear(self.width, coefficients, bias=False)
-        nn.init.zeros_(self.readout.weight)
+        nn.init.normal_(self.readout.weight, std=0.02)  # of zeros the encoder would learn nothing at first
 
     def forward(self, driving: DrivingSignal) -> Float[Tensor, "*b width"]:
         """The code."""

@@ -17,27 +17,27 @@ from lca_shared.tensors import Float, Tensor
 class FaceAugmentConfig:
     """How far each change goes; all are drawn anew for every picture (sizes are our choice)."""
 
-    rotation: float = 10.0
+    rotation: float = 6.0
     """Degrees, either way."""
-    zoom: tuple[float, float] = (0.9, 1.3)
+    zoom: tuple[float, float] = (0.95, 1.15)
     """Smallest and largest enlargement."""
-    stretch: float = 0.1
+    stretch: float = 0.06
     """Largest difference of width and height: hides the face's proportions."""
-    shift: float = 0.05
+    shift: float = 0.03
     """Fraction of the picture's side, either way, in both directions."""
-    brightness: float = 0.15
+    brightness: float = 0.1
     """Added to all channels, either way, sRGB."""
-    contrast: float = 0.25
+    contrast: float = 0.2
     """Factor 1 plus or minus this, about the mean."""
-    mixing: float = 0.15
+    mixing: float = 0.1
     """Standard deviation of what is added to the channel mixing matrix."""
-    grey: float = 0.3
+    grey: float = 0.2
     """Share of pictures made grey."""
-    blur: float = 0.15
+    blur: float = 0.1
     """Share of pictures seen at half their resolution."""
-    cut_boxes: float = 0.15
+    cut_boxes: float = 0.1
     """Share of pictures with a box cut out."""
-    cut_outline: float = 0.5
+    cut_outline: float = 0.2
     """Share of pictures without hair and outline: all but an ellipse is cut away."""
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from lca_method.batch import FaceViews
 from lca_method.networks.expression_augment import FaceAugmentConfig, augmented
 from lca_shared.tensors import Float, Tensor
 
@@ -58,15 +59,27 @@ class ExpressionEncoder(nn.Module):
         images: Float[Tensor, "*b 3 h w"],
         masks: Float[Tensor, "*b 1 h w"],
         seen: Float[Tensor, "*b"],
+        places: Float[Tensor, "*b 2 3"] | None = None,
+        unchanged: bool = False,
     ) -> Float[Tensor, "*b code"]:
-        """Codes of face crops; in training mode the encoder looks at randomly changed copies."""
-        batch, side = images.shape[:-3], self.config.picture
-        pictures = ((images - BACKGROUND) * masks + BACKGROUND).flatten(0, -4)
-        pictures = F.interpolate(pictures, (side, side), mode="bilinear", align_corners=False, antialias=True)
-        if self.training:
+        """Codes of face crops; in training mode the encoder looks at randomly changed copies.
+
+        Args:
+            images: head crops, sRGB 0..1.
+            masks: person masks.
+            seen: 1 = the face was seen; others get the zero code.
+            places: where the upright face is in each crop (see :mod:`lca_method.face_places`); None = the whole crop.
+            unchanged: look at the pictures as they are, in training mode too.
+        """
+        pictures = _upright(((images - BACKGROUND) * masks).flatten(0, -4), places, self.config.picture) + BACKGROUND
+        if self.training and not unchanged:
             pictures = augmented(pictures, BACKGROUND, self.config.augment)
         codes = bounded(self.code(self.trunk((pictures - BACKGROUND) / 0.25)))
-        return codes.unflatten(0, batch) * seen[..., None].to(codes)
+        return codes.unflatten(0, images.shape[:-3]) * seen[..., None].to(codes)
+
+    def of(self, faces: FaceViews) -> Float[Tensor, "*b code"]:
+        """Codes of faces."""
+        return self(faces.images, faces.masks, faces.seen, faces.places)
 
     def disturbed(self, code: Float[Tensor, "*b code"]) -> Float[Tensor, "*b code"]:
         """The bottleneck: in training, codes with noise, and some replaced by the zero code."""
@@ -93,6 +106,16 @@ class ExpressionAdapter(nn.Sequential):
     def forward(self, coefficients: Float[Tensor, "*b coefficients"]) -> Float[Tensor, "*b code"]:
         """Codes, bounded as the encoder's."""
         return bounded(super().forward(coefficients))
+
+
+def _upright(pictures: Float[Tensor, "n 3 h w"], places: Tensor | None, side: int) -> Float[Tensor, "n 3 side side"]:
+    """The faces of pictures in which zero is what lies beyond the border."""
+    if places is None:
+        return F.interpolate(pictures, (side, side), mode="bilinear", align_corners=False, antialias=True)
+    if pictures.shape[-1] > 2 * side:  # a face takes about 0.6 of a head crop: more pixels would be skipped
+        pictures = F.interpolate(pictures, (2 * side, 2 * side), mode="bilinear", align_corners=False, antialias=True)
+    grid = F.affine_grid(places.reshape(-1, 2, 3).to(pictures), [len(pictures), 3, side, side], align_corners=False)
+    return F.grid_sample(pictures, grid, align_corners=False)
 
 
 def bounded(code: Float[Tensor, "*b code"]) -> Float[Tensor, "*b code"]:

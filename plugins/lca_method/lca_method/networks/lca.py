@@ -12,6 +12,7 @@ from lca_method.networks.config import LCAConfig
 from lca_method.networks.deformer import frame_of_body
 from lca_method.networks.driving import DrivingVector, LearnedExpression
 from lca_method.networks.encoder import Encoder
+from lca_method.networks.face_surface import FaceSurface
 from lca_method.networks.fourier import fourier_features, fourier_width
 from lca_method.networks.gaussian_heads import (
     CanonicalHead,
@@ -68,6 +69,7 @@ class LCA(nn.Module):
         self.config = config
         self._body = body
         self._point_body = body
+        self._face_surface: FaceSurface | None = None
         self._normals = body.template_vertices  # both follow from the sampled points: see _read_template
         width, each = config.transformer.width, config.placement.gaussians_per_token
         self.image_encoder = build_encoder(config.encoder) if encoder is None else encoder
@@ -112,6 +114,14 @@ class LCA(nn.Module):
         if self._point_body.template_vertices.device != self.initial_scales.device:
             self._point_body = self._point_body.to(self.initial_scales.device)
         return self._point_body
+
+    @property
+    def face_surface(self) -> FaceSurface:
+        """The points of the template's face, on the module's device."""
+        known = self._face_surface
+        if known is None or known.normals.device != self.initial_scales.device:
+            known = self._face_surface = FaceSurface.of(self._body.to(self.initial_scales.device))
+        return known
 
     def train(self, mode: bool = True) -> "LCA":
         """Training mode for all but a frozen image encoder."""
@@ -208,7 +218,7 @@ class LCA(nn.Module):
         expression = self.driving_vector.expression
         if faces is None or not isinstance(expression, LearnedExpression):
             return driving
-        return replace(driving, code=expression.encoder(faces.images, faces.masks, faces.seen))
+        return replace(driving, code=expression.encoder.of(faces))
 
     def surface_points(self, shape: Float[Tensor, "*b coefficients"]) -> Float[Tensor, "*b gaussians 3"]:
         """Each Gaussian's point on the shaped rest body, metres."""
@@ -224,7 +234,7 @@ class LCA(nn.Module):
             raise UserError("This model reads colours where the fitted body projects: give ReferenceViews.fit.")
         body, spacing = self.point_body, float(self.initial_scales[:, 0].median()) / _SCALE_PER_SPACING
         with torch.no_grad():
-            shaped = body.shaped(shape[..., None, :])
+            shaped = body.shaped(shape[..., None, :], self._shown_expression(references))
             blended = blend_transforms(body.active_weights, body.active_transforms(shaped.joints, fit.pose))
             points = apply_blended(blended, shaped.vertices)
             normals = nn.functional.normalize((blended[..., :3] @ self._normals[..., None])[..., 0], dim=-1)
@@ -240,6 +250,19 @@ class LCA(nn.Module):
         start = self.projected_outline(profile, self.point_code, colors(points).detach(), self._normals)
         moved = shaped.vertices + start.offsets.detach()[..., None, :, :]
         return colors(apply_blended(blended, moved)), start
+
+    def _shown_expression(self, references: ReferenceViews) -> Float[Tensor, "*b views coefficients"] | None:
+        """By how much the template's own expressions move it in each reference view, as the driving signal would have
+        it: without this, open mouths and shut eyes would be read where lips and lids are at rest."""
+        fit, expression = references.fit, self.driving_vector.expression
+        if not self.config.template_expression or fit is None:
+            return None
+        if not isinstance(expression, LearnedExpression):
+            return fit.expression
+        seen = (references.face_masks.amax(dim=(-3, -2, -1)) > 0).to(references.face_masks)
+        views = references.face_images, references.face_masks, seen, fit.face_places
+        code = expression.encoder(*views, unchanged=True)
+        return expression.readout(code).float()
 
     def _tokens(self, features: Tensor, images: Tensor, masks: Tensor) -> ImageTokens:
         grid = self.image_encoder.grid(images.shape[-2], images.shape[-1])

@@ -28,6 +28,15 @@ class PlacementConfig:
     """Gaussians of a token K."""
     face_share: float = 0.5
     """Share of the tokens on the face region (Section B.1)."""
+    eye_share: float = 0.0
+    """Of the face's tokens, the share on the fronts of the eyes; 0 = as dense as the rest of the face (our choice: an
+    iris of 12 mm needs finer Gaussians than a cheek before it can be seen to move)."""
+    mouth_share: float = 0.0
+    """Of the face's tokens, the share on the inside of the mouth; 0 = as dense as the body (our choice: with few tokens
+    its Gaussians are then so large that they show through lips and chin)."""
+    hand_share: float = 0.0
+    """Of the tokens that are not the face's, the share on the hands; 0 = as dense as the body (our choice: with few
+    tokens its Gaussians are wider than a finger)."""
     spread: Literal["own_points", "token_point"] = "own_points"
     """Where the Gaussians of a token start: at K points of the surface near it, or all at its point."""
     seed: int = 0
@@ -53,17 +62,29 @@ class Placement:
 def place(body: CompactBody, config: PlacementConfig) -> Placement:
     """Sample the template; the same ``config.seed`` gives the same points.
 
-    The face's share covers the face and the fronts of the eyes. The inside of the mouth counts as body: it is as large
-    as the face and mostly out of sight. The eyes' backs and sockets, which no camera sees, get nothing.
+    The face's share covers the face and the fronts of the eyes. The inside of the mouth counts as body unless it has a
+    share of its own: it is as large as the face and mostly out of sight. The eyes' backs and sockets, which no camera
+    sees, get nothing.
     """
     regions = body.regions
+    eyes = (regions["eyes"] & ~regions["hidden"])[body.faces].all(dim=1)
     in_face = (regions["face"] | (regions["eyes"] & ~regions["hidden"]))[body.faces].all(dim=1)
+    in_mouth = regions["mouth_interior"][body.faces].all(dim=1)
     unseen = (regions["hidden"] & ~regions["mouth_interior"])[body.faces].any(dim=1)
-    counts = [(in_face, config.face_tokens), (~in_face & ~unseen, config.tokens - config.face_tokens)]
+    on_hands = regions["hands"][body.faces].all(dim=1)
+    others = config.tokens - config.face_tokens
+    of_hands = round(others * config.hand_share)
+    of_eyes, of_mouth = (round(config.face_tokens * share) for share in (config.eye_share, config.mouth_share))
+    counts = [
+        (in_face & ~eyes if of_eyes else in_face, config.face_tokens - of_eyes - of_mouth),
+        (eyes, of_eyes),
+        (in_mouth, of_mouth),
+        (on_hands, of_hands),
+        (~in_face & ~unseen & ~(in_mouth & (of_mouth > 0)) & ~(on_hands & (of_hands > 0)), others - of_hands),
+    ]
     parts = [
         _place_part(body, mask, tokens, config, seed=config.seed + index)
-        for index, (mask, tokens) in enumerate(counts)
-        if tokens
+        for index, (mask, tokens) in enumerate(part for part in counts if part[1])
     ]
     return Placement(
         tokens=_together([part.tokens for part in parts]),
