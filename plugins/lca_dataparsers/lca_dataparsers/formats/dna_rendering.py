@@ -24,6 +24,13 @@ def open_dna_rendering(source: Path) -> Capture:
     camera's values to the rig's common colours.
     """
     main, annotations = _files(source)
+    try:
+        return _read(main, annotations)
+    except (RuntimeError, OSError, KeyError, TypeError, AttributeError, ValueError) as error:  # what h5py raises
+        raise UserError(f"{main} or {annotations} is damaged ({error}). Download them again.") from error
+
+
+def _read(main: Path, annotations: Path) -> Capture:
     root = _common_folder(main, annotations)
     with _opened(main) as pictures, _opened(annotations) as known:
         if "Camera_Parameter" not in known:
