@@ -88,6 +88,28 @@ def test_the_cached_token_half_is_the_same_as_the_whole_layer():
     torch.testing.assert_close(together, split, atol=1e-5, rtol=1e-4)
 
 
+def test_frames_leave_the_token_half_alone(model, random_references, random_driving, body):
+    """Driving equals a head that reads [token; driving] whole, and never touches the tokens' weights."""
+    head, used = model.pose_head, []
+    torch.nn.init.normal_(head.deltas.weight, std=0.2)
+    head.of_tokens.register_forward_hook(lambda *_: used.append(1))
+    with torch.no_grad():
+        code = model.encode(random_references((1,), 2), torch.zeros(1, len(body.shape_names)))
+        driving = random_driving((1, 3))
+        canonical, posed = model.drive(code, driving)
+        model.drive(code, random_driving((1, 2), seed=1))
+        assert used == [1]
+        vector = model.driving_vector(driving)
+        whole = torch.cat([head.of_tokens.weight, head.of_driving.weight], dim=1)
+        tokens, frames = code.tokens[:, None].expand(-1, 3, -1, -1), vector[..., None, :].expand(-1, -1, 48, -1)
+        first = torch.nn.functional.linear(torch.cat([tokens, frames], dim=-1), whole, head.of_tokens.bias)
+        hidden = head.layers(torch.nn.functional.leaky_relu(first))
+        colors = head.deltas(hidden).unflatten(-1, (4, -1)).flatten(-3, -2)[..., :3].tanh()
+    wanted = (code.canonical.colors[:, None] + colors).clamp(0, 1)
+    torch.testing.assert_close(posed.colors, wanted, atol=1e-5, rtol=1e-4)
+    assert float((posed.colors - canonical.colors).abs().max()) > 0.05
+
+
 def test_scale_limit_grows_between_its_steps():
     heads = GaussianHeadsConfig()
     assert heads.scale_limit(0) == heads.scale_limit(100) == 0.01

@@ -72,7 +72,12 @@ def test_evaluation_writes_a_line_for_each_picture(whole_run: LCATrainer, tmp_pa
 def test_the_viewer_panel_shows_what_it_is_told(whole_run: LCATrainer) -> None:
     model, panel = whole_run.pipeline.model, whole_run.pipeline.avatar
     camera = whole_run.pipeline.datamanager.eval_dataset.cameras[:1]
+    made = []
+    hook = model.network.pose_head.of_tokens.register_forward_hook(lambda *_: made.append(1))
     first = model.get_outputs_for_camera(camera)
+    model.get_outputs_for_camera(camera)
+    hook.remove()
+    assert made == [1]  # the avatar, and the token half of its pose-dependent head, is made once
     assert first["rgb"].shape == first["canonical"].shape == (128, 96, 3)
     assert first["depth"].shape == first["accumulation"].shape == (128, 96, 1)
     assert first["accumulation"].max() > 0.3

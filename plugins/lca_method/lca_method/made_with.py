@@ -21,6 +21,19 @@ def made_with(config: LCAConfig, body: CompactBody) -> dict[str, Any]:
 def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
     """A line for each field in which a checkpoint (``theirs``) differs; none: its weights fit.
 
-    A field that the checkpoint is too old to know counts as equal where ours has the default.
+    A field that the checkpoint is too old to know counts as equal where ours has the default. What says nothing about
+    weights may differ: how memory is saved, how faces are changed in training, and sizes of an expression encoder that
+    neither has.
     """
+    ours, theirs = ({**made, "network": _of_weights(made["network"])} for made in (ours, theirs))
     return differing_fields(ours, theirs, {"network": plain(LCAConfig())})
+
+
+def _of_weights(network: Mapping[str, Any]) -> dict[str, Any]:
+    transformer, driving = dict(network["transformer"]), dict(network["driving"])
+    transformer.pop("checkpointing", None)
+    encoder = dict(driving.pop("encoder", {}))
+    encoder.pop("augment", None)
+    if driving.get("expression") == "code":
+        driving["encoder"] = encoder
+    return {**network, "transformer": transformer, "driving": driving}

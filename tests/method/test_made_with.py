@@ -1,0 +1,39 @@
+"""Which differences between a checkpoint and a configuration matter."""
+
+from dataclasses import replace
+
+import pytest
+
+from lca_method.made_with import differences, made_with
+from lca_method.networks import LCAConfig
+from lca_method.networks.driving import DrivingConfig
+
+
+def test_a_network_fits_itself_and_what_only_training_knows_does_not_matter(config: LCAConfig, body) -> None:
+    ours = made_with(config, body)
+    assert differences(ours, ours) == []
+    transformer = replace(config.transformer, checkpointing=True)
+    augment = replace(config.driving.encoder.augment, rotation=45.0)
+    driving = replace(config.driving, encoder=replace(config.driving.encoder, augment=augment))
+    assert differences(made_with(replace(config, transformer=transformer, driving=driving), body), ours) == []
+
+
+@pytest.mark.parametrize("expression", ["coefficients", "code"])
+def test_an_expression_encoder_matters_where_there_is_one(config: LCAConfig, body, expression) -> None:
+    driving = replace(DrivingConfig(), expression=expression)
+    small = replace(driving, encoder=replace(driving.encoder, width=driving.encoder.width // 2))
+    found = differences(
+        made_with(replace(config, driving=driving), body), made_with(replace(config, driving=small), body)
+    )
+    assert bool(found) == (expression == "code")
+    assert all("driving.encoder.width" in line for line in found)
+    other = made_with(replace(config, driving=replace(driving, rotation_code="rotation_vector")), body)
+    assert any("rotation_code" in line for line in differences(made_with(config, body), other))
+
+
+def test_fields_that_an_old_checkpoint_does_not_know_are_fine_at_their_default(config: LCAConfig, body) -> None:
+    ours = made_with(config, body)
+    old = {**ours, "network": {name: value for name, value in ours["network"].items() if name != "branches"}}
+    assert differences(ours, old) == []
+    single = made_with(replace(config, branches="single"), body)
+    assert differences(single, old) == ["network.branches: absent in the checkpoint, single now"]
