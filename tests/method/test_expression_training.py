@@ -91,6 +91,7 @@ def test_only_models_with_a_code_can_learn_it_alone(config, reader):
 def test_the_papers_sizes_learn_a_code_and_the_tiny_ones_take_coefficients():
     pipeline = all_methods["lca-pretrain"].pipeline
     assert pipeline.model.network.driving.expression == "code" and pipeline.datamanager.target_faces
+    assert pipeline.model.losses.code_texture > 0 and pipeline.model.network.template_expression
     assert pipeline.model.losses.code_adapter > 0 and pipeline.model.network.driving.encoder.width == 128
     tiny = all_methods["lca-pretrain-tiny"].pipeline
     assert tiny.model.network.driving.expression == "coefficients" and not tiny.datamanager.target_faces

@@ -41,14 +41,9 @@ lca_pretrain = MethodSpecification(
         pipeline=LCAPipelineConfig(
             datamanager=LCADataManagerConfig(target_faces=True),
             model=LCAModelConfig(
-                network=LCAConfig(driving=DrivingConfig(expression="code")),
+                network=LCAConfig(driving=DrivingConfig(expression="code"), template_expression=True),
                 losses=LossConfig(
-                    face=1.0,
-                    code_contrast=0.02,
-                    code_cycle=0.02,
-                    code_cycle_every=4,
-                    code_identity=0.02,
-                    code_adapter=1.0,
+                    face=1.0, face_detail=2.0, code_texture=1.0, code_identity=0.3, code_range=0.05, code_adapter=1.0
                 ),
             ),
             average=WeightAverageConfig(decay=0.9999),

@@ -23,8 +23,9 @@ class EvalConfig:
     """Where the results go; by default `eval` in the run's folder."""
     lpips: bool = True
     """Measure LPIPS (AlexNet), whose weights are needed then."""
-    expression: bool = False
-    """Also examine what expression, gaze and hands carry (and the learned code, where there is one); slower."""
+    expression: bool | None = None
+    """Also examine what expression, gaze and hands carry (and the learned code, where there is one); slower. None:
+    where there is a learned code."""
     sheet_people: int = 6
     """Rows of the side-by-side sheet of each test set; 0 draws none."""
     bootstrap_samples: int = 2000

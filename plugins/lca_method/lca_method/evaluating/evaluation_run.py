@@ -18,6 +18,7 @@ from lca_method.evaluating.report import Part, markdown, print_table, write_pict
 from lca_method.evaluating.scores import PictureScore, intervals, means_of_people, score_picture
 from lca_method.evaluating.side_by_side import HEADINGS, side_by_side
 from lca_method.evaluating.test_set import TestSet
+from lca_method.networks.driving import LearnedExpression
 from lca_method.networks.subject import SubjectCode
 from lca_method.trained_network import TrainedNetwork, load_network
 from lca_shared.errors import SchemaError, UserError
@@ -55,7 +56,8 @@ def evaluate_and_write(config: EvalConfig) -> None:
         if config.sheet_people:
             _draw_sheet(trained, data, config, output / f"{data.resolve().name}.png")
     extra = {}
-    if config.expression:
+    learned = isinstance(trained.network.driving_vector.expression, LearnedExpression)
+    if learned if config.expression is None else config.expression:
         from lca_method.evaluating.expression_part import expression_of
 
         extra = {data.resolve().name: expression_of(trained, data, config) for data in config.data}
