@@ -41,6 +41,8 @@ class SynthConfig:
     """Share of a wild clip framed closer than the whole body, 0 to 1."""
     framing: Literal["body", "head", "hands"] = "body"
     """What a wild clip follows: the person as ``--partial`` says, the face from the front, or one of the hands."""
+    lights: bool = False
+    """A studio with a light stage: fully lit moments and moments lit by five of its lights take turns."""
     seed: int = 0
     """The same settings and seed give the same bytes."""
     test_subjects: int = 0
@@ -89,6 +91,8 @@ def fingerprint(config: SynthConfig, index: int) -> str:
         settings.pop(name)
     if config.framing == "body":  # datasets made before there was a choice stay valid
         settings.pop("framing")
+    if not config.lights:
+        settings.pop("lights")
     settings |= {"split": split_of(config, index), "version": __version__}
     return hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()[:16]
 
@@ -164,5 +168,7 @@ def _check(config: SynthConfig) -> None:
         raise UserError(f"--test-subjects must lie between 0 and --subjects ({config.subjects}).")
     if not config.fps > 0 or not 0 <= config.partial <= 1:
         raise UserError("--fps must be positive and --partial between 0 and 1.")
+    if config.lights and config.kind != "studio":
+        raise UserError("--lights needs --kind studio: light stages have calibrated cameras.")
     if config.kind == "studio" and config.framing != "body":
         raise UserError("--framing is for --kind wild: a studio's cameras stand still.")

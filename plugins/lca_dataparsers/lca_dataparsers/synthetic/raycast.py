@@ -6,6 +6,7 @@ import numpy as np
 
 from lca_dataparsers.synthetic.environment import Environment, surroundings
 from lca_dataparsers.synthetic.light_samples import interleaved
+from lca_dataparsers.synthetic.light_stage import BACKDROP, StageLight, shade_on_stage
 from lca_dataparsers.synthetic.palette import encoded
 from lca_dataparsers.synthetic.person import Appearance
 from lca_dataparsers.synthetic.scene import Scene, unit
@@ -29,7 +30,12 @@ class Picture:
 
 
 def render(
-    person: Appearance, scene: Scene, camera: Cameras, environment: Environment, random: np.random.Generator
+    person: Appearance,
+    scene: Scene,
+    camera: Cameras,
+    environment: Environment,
+    random: np.random.Generator,
+    stage: StageLight | None = None,
 ) -> Picture:
     """Render one picture.
 
@@ -39,13 +45,17 @@ def render(
         camera: one camera (no batch axes).
         environment: light and background.
         random: for grain.
+        stage: lights of a light stage, in place of the environment.
     """
     width, height = camera.width, camera.height
     origin, to_world = _camera_frame(camera)
     rows, columns = np.divmod(np.arange(width * height), width)
     centers = _directions(camera, to_world, columns + 0.5, rows + 0.5)
-    background, floor_points, on_floor = surroundings(environment, origin, centers)
-    if on_floor.any():
+    if stage is not None:
+        background, on_floor = np.full((width * height, 3), BACKDROP), np.zeros(width * height, bool)
+    else:
+        background, floor_points, on_floor = surroundings(environment, origin, centers)
+    if stage is None and on_floor.any():
         shape = (height, width)
         shadow = floor_shadow(scene, environment, floor_points.reshape(*shape, 3), on_floor.reshape(shape))
         background *= shadow.reshape(-1, 1)
@@ -61,8 +71,11 @@ def render(
         hit, hits = scene.first_hits(origin, directions)
         pixel, sample = pixel[hit], sample[hit]
         face_pixels = float(scene.mesh.face_region[hits.face].sum()) / len(_SAMPLES)
-        start = interleaved(columns[pixel], rows[pixel])
-        shaded = shade(person, scene, environment, hits, directions[hit], start, sample)
+        if stage is not None:
+            shaded = shade_on_stage(person, scene, stage, hits, directions[hit])
+        else:
+            start = interleaved(columns[pixel], rows[pixel])
+            shaded = shade(person, scene, environment, hits, directions[hit], start, sample)
         coverage = np.bincount(pixel, minlength=width * height) / len(_SAMPLES)
         total = np.stack([np.bincount(pixel, shaded[:, k], width * height) for k in range(3)], axis=-1)
         light = background * (1 - coverage)[:, None] + total / len(_SAMPLES)

@@ -11,6 +11,7 @@ from lca_dataparsers.dataset.schema import FrameRecord, SubjectInfo
 from lca_dataparsers.synthetic.body_fields import body_fields
 from lca_dataparsers.synthetic.environment import random_environment
 from lca_dataparsers.synthetic.expressions import random_expressions, random_gaze
+from lca_dataparsers.synthetic.light_stage import pattern_of, stage_light, stage_rig
 from lca_dataparsers.synthetic.motion import random_motion
 from lca_dataparsers.synthetic.noise import stream
 from lca_dataparsers.synthetic.person import Appearance, PersonMesh, person_mesh, random_appearance
@@ -42,6 +43,8 @@ class CaptureSpec:
     seed: int
     framing: Literal["body", "head", "hands"] = "body"
     """What the camera of a wild clip follows."""
+    lights: bool = False
+    """A studio with a light stage."""
 
 
 def subject_frames(
@@ -69,15 +72,18 @@ def subject_frames(
         cameras = wild_cameras(random, times, centers, high[:, 2], spec.size, spec.partial)
     else:
         cameras = ring_cameras(stream("ring", spec.seed), spec.cameras, spec.size)
+    rig = stage_rig(spec.seed) if spec.lights else None
     for moment in range(spec.frames):
+        pattern = pattern_of(moment) if rig is not None else -1
+        stage = stage_light(rig, pattern) if rig is not None else None
         vertices = person_vertices(body, mesh, person, expressions[moment], pose[moment])
         scene = Scene(mesh, vertices.numpy())
         for view in range(spec.cameras if spec.kind == "studio" else 1):
             camera = cameras[moment if spec.kind == "wild" else view]
             light = stream("light", spec.seed, spec.kind, index, moment, view)
-            picture = render(person, scene, camera, environment, light)
+            picture = render(person, scene, camera, environment, light, stage)
             record = _record(body, mesh, vertices, camera, picture, pose[moment], expressions[moment])
-            record = replace(record, frame=moment, camera=str(view), time=float(times[moment]))
+            record = replace(record, frame=moment, camera=str(view), time=float(times[moment]), light_pattern=pattern)
             yield record, picture.image, picture.mask
 
 

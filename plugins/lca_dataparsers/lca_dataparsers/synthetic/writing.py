@@ -7,6 +7,7 @@ from lca_dataparsers.dataset.schema import DatasetInfo
 from lca_dataparsers.dataset.writer import DatasetWriter
 from lca_dataparsers.synthetic.body_fields import body_fields
 from lca_dataparsers.synthetic.command import SynthConfig, fingerprint, split_of
+from lca_dataparsers.synthetic.light_stage import stage_rig
 from lca_dataparsers.synthetic.subject import CaptureSpec, subject_frames, subject_info
 
 
@@ -59,6 +60,8 @@ def write_subject(config: SynthConfig, index: int) -> None:
         config.partial,
         config.seed,
         config.framing,
+        config.lights,
     )
     info, person = subject_info(spec, index, split_of(config, index), fingerprint(config, index))
-    open_writer(config).write_subject(info, subject_frames(spec, index, person), overwrite=True)
+    rig = stage_rig(config.seed) if config.lights else None
+    open_writer(config).write_subject(info, subject_frames(spec, index, person), overwrite=True, lights=rig)
