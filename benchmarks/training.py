@@ -1,7 +1,8 @@
 """Training throughput: people a second, waiting for data, peak memory, and model FLOPs utilisation.
 
-FLOPs are those of matrix products and attention in a step, counted by torch; what checkpointing computes again is among
-them, rasterization is not.
+FLOPs are those that the networks need in a step, counted by torch in a forward pass: matrix products and attention of
+what is trained three times (forward, and backward to inputs and to weights), of a frozen image encoder once. Losses,
+rasterization and what checkpointing computes again are not among them.
 
     python -m benchmarks.training                                             # the tiny variant, on two CPU cores
     python -m benchmarks.training --method lca-pretrain --device cuda --peak-teraflops 989     # an H100 or H200
@@ -16,6 +17,7 @@ import time
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal, cast
@@ -26,12 +28,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.machine import describe
 from lca_method.batch import DrivingSignal, FaceViews, ReferenceFit, ReferenceViews, SubjectBatch, TargetViews, moved_to
-from lca_method.expression_training import coded_driving, face_targets
-from lca_method.losses import total
 from lca_method.networks import LCA
+from lca_method.training_step import training_losses, training_renders
 from lca_shared.body import BodyPose, get_body_model
 from lca_shared.cameras import Cameras, look_at, pinhole_intrinsics
-from lca_shared.rendering import rasterize
+from lca_shared.gaussians import Gaussians
+from lca_shared.perceptual import LPIPS, load_lpips
+from lca_shared.rendering import Rendering, rasterize
 
 
 @dataclass(frozen=True)
@@ -106,36 +109,33 @@ def main(options: Options) -> None:
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=1e-5)
     half = options.precision == "bfloat16" or (options.precision == "method" and method.mixed_precision)
-    lpips = None
-    if options.lpips:
-        from lca_shared.perceptual import load_lpips
 
-        lpips = load_lpips(config.losses.lpips_backbone, config.model_dir).to(options.device)
+    @cache
+    def lpips() -> LPIPS:
+        return load_lpips(losses.lpips_backbone, config.model_dir).to(options.device)
+
     draw = _drawer(options, manager)
     background = torch.ones(3, device=options.device)
+
+    losses = replace(config.losses, lpips=config.losses.lpips if options.lpips else 0.0)
+
+    def render(gaussians: Gaussians, cameras: Cameras, color: torch.Tensor) -> Rendering:
+        with torch.autocast(options.device, enabled=False):
+            return rasterize(gaussians, cameras, background=color)
 
     def step_on(batch: SubjectBatch, step: int) -> None:
         optimizer.zero_grad()
         with torch.autocast(options.device, dtype=torch.bfloat16, enabled=half):
             code = network.encode(batch.references, batch.shape, step=step)
-            driving, views = coded_driving(network, batch.shape, batch.targets, config.losses)
-            pair = network.drive(code, driving)
-        renders = [rasterize(gaussians, batch.targets.cameras, background=background) for gaussians in pair]
-        heads = batch.targets.faces
-        face = rasterize(pair[1], heads.cameras, background=background) if config.losses.face and heads else None
-        losses = replace(config.losses, code_cycle=0.0)
-        terms = total(
-            losses, lpips, renders[0], renders[1], batch.targets, background, code, step,
-            face_render=face, faces=face_targets(batch.targets), codes=views,
-        )  # fmt: skip
+            outputs = training_renders(network, code, batch.targets, losses, step, render, background)
+            terms = training_losses(outputs, batch, losses, step, lpips)
         torch.stack(list(terms.values())).sum().backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
 
     first = moved_to(draw(0), options.device)
-    with FlopCounterMode(display=False) as counter:
-        step_on(first, 0)
-    flops = counter.get_total_flops()
+    flops = model_flops(network, first)
+    step_on(first, 0)
     step_on(first, 1)
     waits, times = [], []
     if options.device == "cuda":
@@ -150,6 +150,27 @@ def main(options: Options) -> None:
         times.append(time.perf_counter() - start)
         waits.append(waited - start)
     _print(options, network, half, flops, times, waits)
+
+
+def model_flops(network: LCA, batch: SubjectBatch) -> int:
+    """FLOPs that a training step on a batch needs in the networks (see above)."""
+    targets, frozen = batch.targets, 0
+    with torch.no_grad():
+        if network.image_encoder.frozen:
+            with FlopCounterMode(display=False) as counter:
+                features = network.features(batch.references)
+            frozen = counter.get_total_flops()
+        else:
+            features = None
+        with FlopCounterMode(display=False) as counter:
+            code = network.encode(batch.references, batch.shape, features=features, step=0)
+            network.drive(code, network.coded(targets.driving, targets.faces))
+    return 3 * counter.get_total_flops() + frozen
+
+
+def utilisation(flops: int, seconds: float, peak_teraflops: float) -> float:
+    """Model FLOPs utilisation: FLOPs a second that the step's matrix products need, over the device's peak."""
+    return flops / seconds / (peak_teraflops * 1e12)
 
 
 def _drawer(options: Options, manager: Any) -> Callable[[int], SubjectBatch]:
@@ -180,11 +201,11 @@ def _print(options: Options, network: LCA, half: bool, flops: int, times: list[f
         "target pictures a second": f"{options.subjects * options.targets / seconds:.2f}",
         "waiting for data": f"{100 * sum(waits) / sum(times):.1f} %",
         "peak memory": f"{memory:.2f} GiB",
-        "matrix FLOPs a step": f"{flops / 1e12:.3f} T",
+        "model FLOPs a step": f"{flops / 1e12:.3f} T",
         "achieved": f"{flops / seconds / 1e12:.3f} TFLOP/s",
     }
     if options.peak_teraflops:
-        rows["utilisation"] = f"{100 * flops / seconds / 1e12 / options.peak_teraflops:.1f} %"
+        rows["model FLOPs utilisation"] = f"{100 * utilisation(flops, seconds, options.peak_teraflops):.1f} %"
     print("| | |\n|---|---|")
     for name, value in rows.items():
         print(f"| {name} | {value} |")
