@@ -13,6 +13,7 @@ from lca_dataparsers.processing.command import ProcessConfig
 from lca_dataparsers.shards.command import ShardConfig
 from lca_dataparsers.shards.unshard_command import UnshardConfig
 from lca_dataparsers.synthetic.command import SynthConfig
+from lca_dataparsers.viewing.command import ViewConfig
 from lca_shared.errors import UserError
 
 Command = (
@@ -20,6 +21,7 @@ Command = (
     | Annotated[ImportConfig, tyro.conf.subcommand("import")]
     | Annotated[SynthConfig, tyro.conf.subcommand("synth")]
     | Annotated[InspectConfig, tyro.conf.subcommand("inspect")]
+    | Annotated[ViewConfig, tyro.conf.subcommand("view")]
     | Annotated[ShardConfig, tyro.conf.subcommand("shard")]
     | Annotated[UnshardConfig, tyro.conf.subcommand("unshard")]
 )
