@@ -163,3 +163,40 @@ def test_a_folder_that_is_no_such_capture(tmp_path: Path, name: str, capsys: pyt
         assert main(["import", name, str(source), "--output-dir", str(tmp_path / "D"), "--body", "none"]) == 1
         assert source.name in capsys.readouterr().err
     assert not (tmp_path / "D" / "subjects").exists()
+
+
+def test_the_captures_own_registration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    from smplx_file import write_smplx
+
+    from lca_shared.body import get_body_model
+
+    root = write_dna_rendering(tmp_path / "capture", made_cameras(), (*BENT, 0.0))
+    monkeypatch.setenv("LCA_MODEL_DIR", str(tmp_path / "models"))
+    get_body_model.cache_clear()
+    options = ["--output-dir", str(tmp_path / "D"), "--body", "registration"]
+    assert main(["import", "dna_rendering", str(root), *options]) == 1
+    assert "register at" in capsys.readouterr().err
+    write_smplx(tmp_path / "models/smplx/SMPLX_NEUTRAL.npz")
+    assert main(["import", "dna_rendering", str(root), *options]) == 0
+    dataset = AvatarDataset.open(tmp_path / "D")
+    (person,) = dataset.subjects.values()
+    assert dataset.info.body_model == "smplx" and len(person.shape) == 10 and len(person) == 6
+    table = person.frames
+    np.testing.assert_allclose(table["joint_rotations"], 0.0, atol=1e-6)
+    # zero pose: SMPL-X lies in the capture's world with its own axes, so ours is turned against its rest by 90 degrees
+    np.testing.assert_allclose(np.linalg.norm(table["root_rotation"], axis=1), np.pi / 2, atol=1e-5)
+    assert (
+        main(
+            [
+                "import",
+                "goliath",
+                str(write_goliath(tmp_path / "g", made_cameras())),
+                *options[:1],
+                str(tmp_path / "E"),
+                *options[2:],
+            ]
+        )
+        == 1
+    )
+    assert "--body fit" in capsys.readouterr().err
+    get_body_model.cache_clear()

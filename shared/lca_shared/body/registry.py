@@ -1,12 +1,14 @@
 """Body models by name."""
 
+from collections.abc import Callable
 from functools import cache
 
 from lca_shared.body.anny import load_anny
 from lca_shared.body.compact_body import CompactBody
+from lca_shared.body.smplx import load_smplx
 from lca_shared.errors import UserError
 
-BODY_MODELS = {"anny": load_anny}
+BODY_MODELS: dict[str, Callable[[], CompactBody]] = {"anny": load_anny, "smplx": load_smplx}
 """What each name loads."""
 
 
@@ -15,7 +17,8 @@ def get_body_model(name: str = "anny") -> CompactBody:
     """The body model called ``name`` (float32, CPU, loaded once).
 
     Raises:
-        UserError: no such body model.
+        UserError: no such body model, or its file is damaged.
+        MissingWeightsError: the user's licensed file of it is nowhere.
     """
     if name not in BODY_MODELS:
         raise UserError(f"There is no body model {name!r}. This release has: {', '.join(sorted(BODY_MODELS))}.")

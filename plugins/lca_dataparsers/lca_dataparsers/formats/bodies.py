@@ -37,7 +37,7 @@ class CaptureBody:
     """The moments, in order."""
     pose: BodyPose
     """[moments]"""
-    expression: Float[Tensor, "moments 52"]
+    expression: Float[Tensor, "moments expressions"]
     joint_confidence: Float[Tensor, "moments driven"]
     face_confidence: Float[Tensor, "moments"]
     hand_confidence: Float[Tensor, "moments 2"]
@@ -45,6 +45,8 @@ class CaptureBody:
     """False: nobody looked for a body; all of it is at rest and weighs nothing."""
     unit: float = 1.0
     """Metres in a unit of the capture."""
+    model: str = "anny"
+    """The body model whose parameters these are."""
     report: dict = field(default_factory=dict)
 
 
@@ -63,6 +65,49 @@ def no_body(capture: Capture) -> CaptureBody:
         hand_confidence=torch.zeros(count, 2),
         fitted=False,
         report={"body": "none"},
+    )
+
+
+def registered_body(capture: Capture) -> CaptureBody:
+    """The body that the capture comes with, in its own model.
+
+    Expressions are the model's; where nothing tells how sure the capture is, everything counts as seen.
+
+    Raises:
+        UserError: the capture has none.
+        MissingWeightsError: the model's licensed file is nowhere.
+    """
+    if capture.registration is None or capture.registration.model != "smplx":
+        raise UserError(
+            f"{capture.name} comes without a body in a model that is known here. Import it with --body fit."
+        )
+    from lca_shared.body.smplx import COMPONENTS, pose_from_smplx
+
+    body, known = get_body_model("smplx"), capture.registration
+    wanted = set(capture.frames())
+    rows = [row for row, frame in enumerate(known.frames) if frame in wanted]
+    if not rows:
+        raise UserError(f"{capture.name}: its registration has none of the moments. Import it with --body fit.")
+
+    def tensor(name: str) -> Tensor:
+        return torch.from_numpy(np.asarray(known.parameters[name], np.float32))
+
+    betas = tensor("betas").reshape(-1, tensor("betas").shape[-1])[:, :COMPONENTS].mean(dim=0)
+    assert capture.world_from_capture is not None  # set when the capture was turned upright
+    world = torch.from_numpy(capture.world_from_capture).float()
+    pose = pose_from_smplx(body, betas, tensor("fullpose")[rows], tensor("transl")[rows], world)
+    count, driven = len(rows), len(body.driven_joints)
+    return CaptureBody(
+        shape=betas,
+        frames=tuple(known.frames[row] for row in rows),
+        pose=pose,
+        expression=tensor("expression")[rows][:, :COMPONENTS],
+        joint_confidence=torch.ones(count, driven),
+        face_confidence=torch.ones(count),
+        hand_confidence=torch.ones(count, 2),
+        fitted=True,
+        model="smplx",
+        report={"body": "the capture's own registration (smplx)"},
     )
 
 
@@ -202,5 +247,5 @@ def _body_of(fit: StudioFit, frames: tuple[int, ...], unit: float, cameras: int,
         fit.hand_confidence,
         True,
         unit,
-        report,
+        report=report,
     )

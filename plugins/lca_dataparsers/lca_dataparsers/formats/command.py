@@ -29,9 +29,10 @@ class ImportConfig:
     """copy: pictures become JPEG files of the dataset. in-place: they stay in the capture and are read from there."""
     subject: str | None = None
     """Name of the subject; by default made of the capture's person and name."""
-    body: Literal["auto", "fit", "none"] = "auto"
-    """auto: the capture's own registration where it maps to the body model, otherwise as fit. fit: fitted to the
-    pictures. none: cameras and pictures alone; nothing can be trained on them until there is a body."""
+    body: Literal["fit", "registration", "none"] = "fit"
+    """fit: fitted to the pictures of all cameras. registration: the body that the capture comes with, in its own model
+    (dna_rendering: SMPL-X, whose licensed file has to be there); the dataset's body model is then that one. none:
+    cameras and pictures alone; nothing can be trained on them until there is a body."""
     cameras: tuple[str, ...] | None = None
     """Names of the cameras to take; by default all that have pictures."""
     max_cameras: int | None = None

@@ -15,7 +15,7 @@ from lca_dataparsers.dataset.schema import DatasetInfo, FrameRecord, SubjectInfo
 from lca_dataparsers.dataset.sources import InPlacePictures, PictureSource, SourceReader
 from lca_dataparsers.dataset.writer import DatasetWriter
 from lca_dataparsers.formats.axes import world_from_capture
-from lca_dataparsers.formats.bodies import CaptureBody, fitted_body, mask_path, no_body
+from lca_dataparsers.formats.bodies import CaptureBody, fitted_body, mask_path, no_body, registered_body
 from lca_dataparsers.formats.capture import Capture, CaptureView
 from lca_dataparsers.formats.command import OVERLAY_FOLDER, WORK_FOLDER, ImportConfig
 from lca_dataparsers.formats.moving import fitted_moving_body
@@ -95,7 +95,8 @@ def _import(config: ImportConfig, source: Path) -> ImportedSubject | None:
         capture = replace(capture, rate=config.fps)
     licence = config.licence or capture.licence
     name = config.subject or subject_name(capture)
-    info = dataset_info("wild" if capture.moving else "studio", licence, f"lca-data import {config.format}")
+    model = "smplx" if config.body == "registration" else "anny"
+    info = dataset_info("wild" if capture.moving else "studio", licence, f"lca-data import {config.format}", model)
     writer = DatasetWriter(config.output_dir, info)
     writer.remove_leftovers()
     if writer.has_subject(name) and not config.overwrite:
@@ -114,9 +115,9 @@ def _import(config: ImportConfig, source: Path) -> ImportedSubject | None:
             masks.parent.rmdir()
 
 
-def dataset_info(kind: str, licence: str, source: str) -> DatasetInfo:
+def dataset_info(kind: str, licence: str, source: str, model: str) -> DatasetInfo:
     """What the dataset says about itself."""
-    body = get_body_model("anny")
+    body = get_body_model(model)
     return DatasetInfo(
         kind=kind,
         body_model=body.name,
@@ -171,14 +172,18 @@ def _body(
                 "Import with --body fit."
             )
         return no_body(capture), capture
+    if config.body == "registration":
+        if lacking:
+            raise UserError(f"{capture.name}: {lacking} pictures have no mask. Import with --body fit.")
+        return registered_body(capture), capture
     from lca_dataparsers.processing.estimators import build_estimator
 
     count = config.workers or min(4, os.cpu_count() or 1)
     estimators = [build_estimator("mediapipe", config.model_dir) for _ in range(count)]
-    if capture.registration is not None and config.body == "auto":
+    if capture.registration is not None:
         stages.say(
-            f"{capture.name}: its registration ({capture.registration.model}) is of another body model than the "
-            "dataset's (anny); the body is fitted to the pictures."
+            f"{capture.name}: its registration ({capture.registration.model}) is of another body model than anny, "
+            "which is fitted to the pictures; --body registration keeps it."
         )
     try:
         with stages.stage("detecting", None) as looked, stages.stage("fitting", 100) as advance:
@@ -210,7 +215,7 @@ def _write(
     kept = set(body.frames)
     views = [view for view in capture.views if view.frame in kept]
     maker = RowMaker(body, capture.frames()[0], capture.rate)
-    sheet = OverlaySheet(body.frames, list(capture.cameras)) if config.overlay and body.fitted else None
+    sheet = OverlaySheet(body.frames, list(capture.cameras), body.model) if config.overlay and body.fitted else None
     measured: dict[str, list[MeasuredView]] = {camera: [] for camera in capture.cameras}
     report: dict[str, Any] = {}
 

@@ -31,6 +31,11 @@ class MeasuredView:
     """Share of the body's pixels in the mask."""
 
 
+def is_finger(joint: str) -> bool:
+    """Whether a driven joint is a finger's, by its name in any of the body models."""
+    return any(part in joint for part in ("finger", "index", "middle", "pinky", "ring", "thumb"))
+
+
 class RowMaker:
     """Turns views into rows; keeps each moment's posed body for its cameras.
 
@@ -42,7 +47,7 @@ class RowMaker:
 
     def __init__(self, body: CaptureBody, first: int, rate: float) -> None:
         self.body, self.first, self.rate = body, first, rate
-        self.model = get_body_model("anny")
+        self.model = get_body_model(body.model)
         self._head = head_of(self.model)
         self._at = -1
         self._vertices = self._head_vertices = torch.zeros(0, 3)
@@ -65,7 +70,7 @@ class RowMaker:
         body, pose = self.body, self.body.pose[moment]
         face = float(body.face_confidence[moment]) if faces else 0.0
         seen = body.joint_confidence[moment]
-        fingers = torch.tensor([name.startswith("finger") for name in self.model.driven_joints])
+        fingers = torch.tensor([is_finger(name) for name in self.model.driven_joints])
         record = FrameRecord(
             frame=view.frame,
             camera=view.camera,

@@ -24,9 +24,11 @@ class OverlaySheet:
     Args:
         frames: all moments.
         cameras: names of all cameras.
+        model: name of the body model.
     """
 
-    def __init__(self, frames: tuple[int, ...], cameras: list[str]) -> None:
+    def __init__(self, frames: tuple[int, ...], cameras: list[str], model: str) -> None:
+        self._faces = get_body_model(model).faces
         self._frames = [frames[i] for i in _even(len(frames), MOST_MOMENTS)]
         self._cameras = [cameras[i] for i in _even(len(cameras), MOST_CAMERAS)]
         self._tiles: dict[tuple[int, str], np.ndarray] = {}
@@ -52,7 +54,7 @@ class OverlaySheet:
             camera.height,
         ).resized(width, HEIGHT)
         small = cv2.resize(image, (width, HEIGHT), interpolation=cv2.INTER_AREA)
-        drawn = draw_mesh_overlay(small, vertices, get_body_model("anny").faces, lens)
+        drawn = draw_mesh_overlay(small, vertices, self._faces, lens)
         self._tiles[view.frame, view.camera] = draw_mask_outline(drawn, cv2.resize(mask, (width, HEIGHT)))
 
     def write(self, path: Path) -> None:
