@@ -5,6 +5,7 @@ import threading
 from collections import OrderedDict
 from io import BufferedReader
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ class RecordFile:
                 version = np.lib.format.read_magic(file)
                 shape, _, dtype = getattr(np.lib.format, f"read_array_header_{version[0]}_0")(file)
                 self._start = file.tell()
-        except (OSError, ValueError, AttributeError, TypeError, SyntaxError) as error:
+        except (OSError, ValueError, AttributeError, TypeError, SyntaxError, TokenError) as error:
             raise UserError(f"{self.path} is not a readable index ({error}). Make the shards again.") from error
         same = dtype.names == fields.names and all(
             dtype[name] == fields[name] or dtype[name].kind == fields[name].kind == "S" for name in fields.names or ()
