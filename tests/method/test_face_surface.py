@@ -139,10 +139,12 @@ def test_detail_is_what_light_does_not_change():
 
 
 def test_the_range_is_between_neutral_and_full():
-    seen = torch.tensor([[1.0, 0.0]])
+    seen = torch.tensor([[1.0, 1.0, 0.0]])
 
-    def cost(value: float) -> float:
-        return float(code_range(torch.tensor([[[value, 0.0], [5.0, 5.0]]]), seen))
+    def cost(first: float, second: float) -> float:
+        return float(code_range(torch.tensor([[[first, 0.0], [second, 0.0], [5.0, 5.0]]]), seen))
 
-    assert cost(0.0) == 0 and cost(0.5) < 0.02
-    assert cost(-0.5) > 0.25 and cost(1.5) > 0.25
+    assert cost(0, 0) == 0
+    assert cost(-0.5, 0.5) > cost(0.0, 0.5)
+    assert cost(0.0, 1.5) > 0.125
+    assert cost(0.0, 1.0) < cost(0.7, 0.7)  # as large, but everybody's

@@ -46,7 +46,7 @@ def coded_driving(
     again = expression.encoder.of(faces) if twice else None
     adapted = expression.adapter(targets.driving.expression)
     driving = replace(targets.driving, code=expression.encoder.disturbed(codes))
-    template = expression.readout(codes) if network.config.template_expression else None
+    template = expression.readout(expression.encoder.noisy(codes)) if network.config.template_expression else None
     texture = texture_seen = None
     if losses.code_texture and template is not None:
         with torch.autocast(

@@ -12,7 +12,7 @@ from lca_method.losses import LossConfig
 from lca_method.networks.driving import DrivingConfig
 from lca_method.networks.expression_encoder import ExpressionEncoderConfig
 
-FACE_TINY_STEPS = 800
+FACE_TINY_STEPS = 500
 
 
 def _face_tiny() -> LCATrainerConfig:
@@ -20,7 +20,7 @@ def _face_tiny() -> LCATrainerConfig:
     config.method_name, config.max_num_iterations = "lca-pretrain-face-tiny", FACE_TINY_STEPS
     data = config.pipeline.datamanager
     data.image_size, data.face_size, data.target_size, data.target_faces = 96, 128, 64, True
-    data.subjects_per_step, data.targets_per_step, data.references, data.eval_references = 8, 3, (3, 3), 3
+    data.subjects_per_step, data.targets_per_step, data.references, data.eval_references = 10, 3, (3, 3), 3
     model = config.pipeline.model
     placement = replace(model.network.placement, face_share=0.75, eye_share=0.06, mouth_share=0.12)
     model.network = replace(
@@ -42,10 +42,10 @@ def _face_tiny() -> LCATrainerConfig:
         face=1.0,
         face_detail=2.0,
         code_texture=1.0,
-        code_identity=0.3,
+        code_identity=0.1,
         code_range=0.05,
         code_adapter=1.0,
-        whole_step_every=8,
+        whole_step_every=10,
     )
     for group in config.optimizers.values():
         group["optimizer"].lr, group["scheduler"].warmup_steps = 2e-3, 30

@@ -86,7 +86,11 @@ class ExpressionEncoder(nn.Module):
         if not self.training:
             return code
         kept = torch.rand(*code.shape[:-1], 1, device=code.device) >= self.config.dropout
-        return (code + self.config.noise * torch.randn_like(code)) * kept
+        return self.noisy(code) * kept
+
+    def noisy(self, code: Float[Tensor, "*b code"]) -> Float[Tensor, "*b code"]:
+        """In training, codes with noise: what they tell has to be larger."""
+        return code + self.config.noise * torch.randn_like(code) if self.training else code
 
 
 class ExpressionAdapter(nn.Sequential):
