@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from browser import opened_browser
 from small_people import write_people
 
 BIN = Path(sys.executable).parent
@@ -36,3 +38,10 @@ def trained_tiny(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) 
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return output / "people" / "lca-pretrain-tiny" / "run" / "config.yml"
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[str]:
+    """Address of a headless Chromium's DevTools."""
+    with opened_browser(tmp_path) as address:
+        yield address

@@ -12,11 +12,13 @@ from lca_method.avatar.create_command import CreateConfig
 from lca_method.avatar.drive_command import DriveConfig
 from lca_method.evaluating.command import EvalConfig
 from lca_method.exports.export_command import ExportConfig
+from lca_method.viewing.view_command import ViewConfig
 from lca_shared.errors import UserError
 
 SUBCOMMANDS = {
     "create": CreateConfig,
     "drive": DriveConfig,
+    "view": ViewConfig,
     "export": ExportConfig,
     "eval": EvalConfig,
     "analyze": AnalyzeConfig,

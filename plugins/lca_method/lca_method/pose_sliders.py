@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from lca_method.batch import DrivingSignal
+from lca_shared.body.compact_body import CompactBody
 from lca_shared.body.model import BodyModel, BodyPose
 from lca_shared.tensors import Float, Tensor
 
@@ -80,7 +81,7 @@ POSE_SLIDERS: tuple[PoseSlider, ...] = (
 """In the order in which a viewer shows them. Joint names are Anny's; see :func:`usable_sliders` for other bodies."""
 
 
-def usable_sliders(body: BodyModel) -> tuple[PoseSlider, ...]:
+def usable_sliders(body: BodyModel | CompactBody) -> tuple[PoseSlider, ...]:
     """The sliders whose joints and expressions ``body`` has."""
     expressions = set(body.expression_names)
 
@@ -93,7 +94,7 @@ def usable_sliders(body: BodyModel) -> tuple[PoseSlider, ...]:
 
 
 def slider_driving(
-    body: BodyModel,
+    body: BodyModel | CompactBody,
     values: Mapping[str, float],
     root_rotation: Float[Tensor, "3"] | None = None,
     root_translation: Float[Tensor, "3"] | None = None,
@@ -131,7 +132,7 @@ def slider_driving(
     return DrivingSignal(pose, expression)
 
 
-def _axis(body: BodyModel, part: Turn | Bend) -> Float[Tensor, "3"]:
+def _axis(body: BodyModel | CompactBody, part: Turn | Bend) -> Float[Tensor, "3"]:
     if isinstance(part, Turn):
         return torch.tensor(part.axis) * part.share
     joints = body.template_joints.cpu()

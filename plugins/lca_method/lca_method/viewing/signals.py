@@ -1,0 +1,59 @@
+"""From what a panel shows to a driving signal."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from lca_method.batch import DrivingSignal
+from lca_method.pose_sliders import slider_driving
+from lca_shared.body.compact_body import CompactBody
+from lca_shared.tensors import Float, Tensor
+
+
+@dataclass
+class PanelState:
+    """Values of the controls; all at rest to begin with."""
+
+    sliders: dict[str, float] = field(default_factory=dict)
+    """``lca_method.pose_sliders`` by key: degrees."""
+    joints: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    """Rotation vectors by driven joint, degrees, added to the sliders'."""
+    expression: dict[str, float] = field(default_factory=dict)
+    """Coefficients by name."""
+    gaze: tuple[float, float] = (0.0, 0.0)
+    """Yaw and pitch of both eyes, degrees."""
+    curl: dict[str, float] = field(default_factory=dict)
+    """Degrees by which the fingers of a side (``L``, ``R``) bend."""
+
+
+def signal_of(state: PanelState, body: CompactBody) -> DrivingSignal:
+    """One frame, ``[1, ...]``, on the CPU."""
+    signal = slider_driving(body, state.sliders)
+    rotations, gaze = signal.pose.joint_rotations.clone(), signal.pose.gaze
+    for joint, turn in state.joints.items():
+        rotations[0, body.driven_joints.index(joint)] += torch.tensor([math.radians(angle) for angle in turn])
+    for side, angle in state.curl.items():
+        for joint, axis in finger_axes(body, side).items():
+            rotations[0, body.driven_joints.index(joint)] += math.radians(angle) * axis
+    expression = signal.expression.clone()
+    for name, value in state.expression.items():
+        expression[0, body.expression_names.index(name)] += value
+    looked = torch.tensor([math.radians(angle) for angle in state.gaze])
+    pose = replace(signal.pose, joint_rotations=rotations, gaze=gaze + looked)
+    return replace(signal, pose=pose, expression=expression)
+
+
+def finger_axes(body: CompactBody, side: str) -> Mapping[str, Float[Tensor, "3"]]:
+    """Unit axes about which the fingers of a side bend into the palm, the thumb left out."""
+    names = [name for name in body.driven_joints if re.fullmatch(rf"finger[2-5]-\d\.{side}", name)]
+    place = dict(zip(body.joint_names, body.template_joints.cpu()))
+    knuckle, tip, wrist = f"finger3-1.{side}", f"finger3-3.{side}", f"wrist.{side}"
+    if not names or any(name not in place for name in (knuckle, tip, wrist)):
+        return {}
+    along = torch.nn.functional.normalize(place[knuckle] - place[wrist], dim=0)
+    curl = place[tip] - place[knuckle]  # at rest fingers are bent a little already
+    axis = torch.linalg.cross(along, curl)
+    return dict.fromkeys(names, torch.nn.functional.normalize(axis, dim=0))

@@ -1,0 +1,77 @@
+"""``lca view``: an avatar in the browser."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+
+@dataclass(frozen=True)
+class ViewConfig:
+    """Look at an avatar in the browser: poses, faces, gaze, a motion; drag to turn."""
+
+    avatar: Annotated[Path, tyro.conf.Positional]
+    """NAME.avatar, from `lca create`."""
+    motion: Path | None = None
+    """Offer a recorded motion: a dataset or an .npz, as for `lca drive`."""
+    subject: str | None = None
+    """Whose motion, where the dataset holds several people."""
+    client_side: bool = False
+    """Send the Gaussians to the browser and let it draw them (needs WebGL there): smooth turning on slow machines."""
+    size: int = 768
+    """Height of the picture when nothing moves, pixels."""
+    coarse: int = 256
+    """Height while something moves, pixels."""
+    host: str = "127.0.0.1"
+    """Who may connect: 0.0.0.0 = everybody who can reach this machine."""
+    port: int = 7008
+    """Of the page."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+def run(config: ViewConfig) -> None:
+    """Serve the page until Ctrl+C.
+
+    Raises:
+        UserError: the avatar, the motion or the port cannot be used.
+    """
+    import torch
+    import viser
+
+    from lca_method.avatar.bundle import load_avatar
+    from lca_method.avatar.motion_files import read_motion
+    from lca_method.avatar.retargeting import retargeted
+    from lca_method.viewing.show import Show
+
+    _check_port(config)
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
+    loaded = load_avatar(config.avatar, device)
+    motion = None
+    if config.motion is not None:
+        recorded = read_motion(config.motion, config.subject)
+        motion = retargeted(recorded, loaded.avatar.body, recorded.rate)
+    server = viser.ViserServer(host=config.host, port=config.port, label=loaded.record.name, verbose=False)
+    show = Show(server, loaded.avatar, motion, config.coarse, config.size, config.client_side)
+    print(f"{config.avatar} at http://{config.host}:{config.port} (Ctrl+C ends it)", flush=True)
+    try:
+        show.run()
+    except KeyboardInterrupt:
+        print()
+    finally:
+        server.stop()
+
+
+def _check_port(config: ViewConfig) -> None:
+    import socket
+
+    from lca_shared.errors import UserError
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((config.host, config.port))
+        except OSError as error:
+            raise UserError(
+                f"Port {config.port} of {config.host} cannot be used ({error.strerror}): try --port."
+            ) from error

@@ -1,0 +1,130 @@
+"""``lca view`` in a real browser: an arm moves by its slider, a face by its preset, a motion plays.
+
+``LCA_SCREENSHOTS=FOLDER`` keeps the screenshots.
+"""
+
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browser import FOCUS_SLIDER, NEEDS_CHROMIUM, WIDTH, Page, free_port, keep_screenshots, page_of, wait_for
+from websockets.sync.client import connect
+
+pytestmark = [pytest.mark.slow, NEEDS_CHROMIUM]
+
+
+def _settled(page: Page, seconds: float = 90) -> np.ndarray:
+    """A screenshot that no longer changes."""
+    last, end = page.screenshot(), time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(3)
+        now = page.screenshot()
+        if np.abs(_avatar(now) - _avatar(last)).mean() < 0.02:
+            return now
+        last = now
+    pytest.fail(f"the picture did not settle within {seconds} seconds")
+
+
+def _avatar(picture: np.ndarray) -> np.ndarray:
+    """The picture left of the panel."""
+    return picture[:, : WIDTH - 380].astype(np.int16)
+
+
+def _seen(picture: np.ndarray) -> int:
+    """Pixels that are not background."""
+    shown = _avatar(picture)[:-80]  # without the axes in the corner
+    return int((np.abs(shown - shown[5, 5]).max(axis=2) > 40).sum())
+
+
+def _choose(page: Page, present: str, option: str) -> None:
+    """Set the dropdown whose value is ``present``, on the tab that is open."""
+    wait_for(
+        lambda: page.evaluate(
+            f"""(() => {{
+  const input = [...document.querySelectorAll('input')].find(
+    e => e.value === {json.dumps(present)} && e.offsetParent !== null);
+  if (!input) return false;
+  input.scrollIntoView({{block: 'center'}}); input.click(); return true; }})()"""
+        ),
+        30,
+        f"no dropdown shows {present!r}",
+    )
+    wait_for(
+        lambda: page.evaluate(
+            f"""(() => {{
+  const option = [...document.querySelectorAll('[role=option]')].find(
+    e => e.textContent.trim() === {json.dumps(option)} && e.offsetParent !== null);
+  if (!option) return false;
+  option.click(); return true; }})()"""
+        ),
+        10,
+        f"the dropdown offers no {option!r}",
+    )
+
+
+def _open_tab(page: Page, name: str) -> None:
+    wait_for(
+        lambda: page.evaluate(
+            f"""(() => {{
+  const tab = [...document.querySelectorAll('[role=tab]')].find(e => e.textContent.trim() === {json.dumps(name)});
+  if (!tab) return false;
+  tab.click(); return true; }})()"""
+        ),
+        30,
+        f"no tab {name!r}",
+    )
+    time.sleep(1)
+
+
+def test_an_avatar_moves_in_the_browser(trained_tiny: Path, small_dataset: Path, browser: str, tmp_path: Path) -> None:
+    lca = str(Path(sys.executable).parent / "lca")
+    made = ["create", "--checkpoint", str(trained_tiny), "--images", str(small_dataset), "--subject", "emil"]
+    subprocess.run([lca, *made, "--output", str(tmp_path / "emil.avatar"), "--no-turntable"], check=True)
+    port = free_port()
+    shown = ["view", str(tmp_path / "emil.avatar"), "--motion", str(small_dataset), "--subject", "anna"]
+    viewer = subprocess.Popen([lca, *shown, "--port", str(port)])
+    try:
+        address = f"http://127.0.0.1:{port}"
+        wait_for(lambda: urllib.request.urlopen(address, timeout=5).status == 200, 120, "lca view did not start")
+        with connect(wait_for(lambda: page_of(browser), 30, "Chromium did not start"), max_size=None) as connection:
+            page = Page(connection)
+            page.call("Page.navigate", url=address)
+            wait_for(lambda: page.evaluate("document.querySelectorAll('[role=tab]').length == 3"), 60, "no tabs")
+            wait_for(lambda: _seen(page.screenshot()) > 2000, 180, "no avatar in the picture")
+            moved = _settled(page)
+            _open_tab(page, "Motion")
+            page.evaluate(
+                """[...document.querySelectorAll('label')].find(
+  e => e.textContent.trim() === 'Moved by the motion').closest('div').parentElement.querySelector(
+  'input[type=checkbox]').click()"""
+            )
+            _open_tab(page, "Pose")
+            rest = _settled(page)
+            focus = FOCUS_SLIDER.replace("LABEL", json.dumps("Left arm up"))
+            assert wait_for(lambda: page.evaluate(focus), 10, "no slider 'Left arm up'") == "0"
+            page.key("End")
+            assert page.evaluate(focus) == "120"
+            arm = _settled(page)
+            _choose(page, "rest", "sit")
+            sitting = _settled(page)
+            _choose(page, "rgb", "normals")
+            normals = _settled(page)
+            _open_tab(page, "Face")
+            _choose(page, "neutral", "smile")
+            smile = _settled(page)
+            shown_smile = page.evaluate(FOCUS_SLIDER.replace("LABEL", json.dumps("mouthSmileLeft")))
+    finally:
+        viewer.terminate()
+        viewer.wait(20)
+    keep_screenshots(
+        view_moved=moved, view_rest=rest, view_arm=arm, view_sitting=sitting, view_normals=normals, view_smile=smile
+    )
+    assert _seen(rest) > 2000, "no avatar at rest"
+    for before, after in ((moved, rest), (rest, arm), (arm, sitting), (sitting, normals)):
+        assert (np.abs(_avatar(before) - _avatar(after)).max(axis=2) > 40).sum() > 200
+    assert float(shown_smile) == 0.9

@@ -1,0 +1,130 @@
+"""A real browser for tests: headless Chromium over its DevTools protocol.
+
+Needs Chromium (Debian: ``apt-get install chromium``) and the ``websockets`` package, which viser brings.
+"""
+
+import base64
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from websockets.sync.client import ClientConnection
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+NEEDS_CHROMIUM = pytest.mark.skipif(
+    CHROMIUM is None, reason="Chromium is not installed (Debian: apt-get install chromium)"
+)
+WIDTH, HEIGHT = 1200, 800
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Page:
+    """A browser page over the DevTools protocol."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection, self._count = connection, 0
+
+    def call(self, method: str, **parameters) -> dict:
+        self._count += 1
+        self._connection.send(json.dumps({"id": self._count, "method": method, "params": parameters}))
+        while True:
+            answer = json.loads(self._connection.recv(timeout=60))
+            if answer.get("id") == self._count:
+                assert "error" not in answer, answer
+                return answer["result"]
+
+    def evaluate(self, expression: str):
+        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in result, result
+        return result["result"].get("value")
+
+    def screenshot(self) -> np.ndarray:
+        data = base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+
+    def key(self, name: str) -> None:
+        for kind in ("rawKeyDown", "keyUp"):
+            code = {"ArrowRight": 39, "End": 35}[name]
+            self.call("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=code)
+
+
+@contextmanager
+def opened_browser(folder: Path) -> Iterator[str]:
+    """Headless Chromium with its own profile below ``folder``; gives the address of its DevTools."""
+    port = free_port()
+    flags = [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--use-angle=swiftshader",
+        "--enable-unsafe-swiftshader",
+    ]
+    process = subprocess.Popen(
+        [str(CHROMIUM), *flags, f"--remote-debugging-port={port}", f"--user-data-dir={folder / 'browser'}",
+         f"--window-size={WIDTH},{HEIGHT}", "about:blank"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def wait_for(what, seconds: float, problem: str):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            found = what()
+        except OSError:
+            found = None
+        if found:
+            return found
+        time.sleep(0.5)
+    pytest.fail(problem)
+
+
+def page_of(browser: str) -> str:
+    with urllib.request.urlopen(f"{browser}/json", timeout=5) as answer:
+        return next(target["webSocketDebuggerUrl"] for target in json.load(answer) if target["type"] == "page")
+
+
+FOCUS_SLIDER = """
+(() => {
+  const label = [...document.querySelectorAll('label, div, p, span')]
+    .filter(e => e.childElementCount === 0 && e.textContent.trim().startsWith(LABEL)).pop();
+  if (!label) return 'no label';
+  let row = label;
+  while (row && !row.querySelector('[role=slider]')) row = row.parentElement;
+  if (!row) return 'no slider';
+  const thumb = row.querySelector('[role=slider]');
+  thumb.scrollIntoView({block: 'center'});
+  thumb.focus();
+  return thumb.getAttribute('aria-valuenow');
+})()
+"""
+
+
+def keep_screenshots(**pictures: np.ndarray) -> None:
+    """Write screenshots into the folder named by ``LCA_SCREENSHOTS``, if there is one."""
+    if "LCA_SCREENSHOTS" in os.environ:
+        folder = Path(os.environ["LCA_SCREENSHOTS"])
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, picture in pictures.items():
+            cv2.imwrite(str(folder / f"{name}.png"), picture)
