@@ -13,6 +13,8 @@ from lca_method.augmentation import AugmentationConfig
 from lca_method.checkpoints import find_checkpoint, load_checkpoint, model_state, trained_steps
 from lca_method.ema import WeightAverageConfig
 from lca_method.lca_trainer import LCATrainer
+from lca_method.networks.driving import DrivingConfig
+from lca_method.networks.expression_encoder import ExpressionEncoderConfig
 from lca_shared.errors import UserError
 
 
@@ -170,6 +172,22 @@ def test_a_folder_that_cannot_be_written_is_one_message(people: Path, tmp_path: 
     (tmp_path / "file").write_text("")
     with pytest.raises(SystemExit, match="output-dir"):
         small_run(people, tmp_path / "file", steps=1).save_config()
+
+
+def test_training_with_a_learned_code_resumes_to_the_bit(people: Path, tmp_path: Path) -> None:
+    """Its noise, dropout and changes of faces are drawn anew for each step, whatever came before."""
+    runs = {}
+    for name, steps, before in (("whole", 3, None), ("half", 2, None), ("rest", 3, "half")):
+        config = small_run(people, tmp_path, steps=steps, run=name)
+        config.pipeline.datamanager.target_faces = True
+        model = config.pipeline.model
+        encoder = ExpressionEncoderConfig(width=12, picture=16, channels=(8, 16), adapter_hidden=16)
+        model.network = replace(model.network, driving=DrivingConfig(expression="code", encoder=encoder))
+        model.losses = replace(model.losses, face=1.0, code_contrast=0.1, code_cycle=0.1, code_adapter=1.0)
+        config.load_dir = runs[before].checkpoint_dir if before else None
+        runs[name] = trained(config)
+    assert torch.equal(parameters(runs["rest"]), parameters(runs["whole"]))
+    assert not torch.equal(parameters(runs["half"]), parameters(runs["whole"]))
 
 
 def test_augmented_training_resumes_and_refuses_a_feature_cache(people: Path, tmp_path: Path) -> None:

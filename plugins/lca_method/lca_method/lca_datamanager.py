@@ -1,7 +1,7 @@
 """Draws subjects, reference views and target views for nerfstudio's trainer."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,9 +14,9 @@ from nerfstudio.data.dataparsers.base_dataparser import DataParserConfig
 from nerfstudio.data.datasets.base_dataset import InputDataset
 from torch.nn import Parameter
 
-from lca_dataparsers.lca_studio import LCAStudioDataParserConfig
 from lca_dataparsers.lca_wild import LCAWildDataParserConfig
 from lca_method.batch import SubjectBatch, moved_to, stacked
+from lca_method.lca_datamanager_datasets import open_datasets, reader_of, sampler_of
 from lca_method.lca_datamanager_pictures import pictures_to_show
 from lca_method.prefetch import StepPrefetcher
 from lca_method.sampling import Draw, evaluation_draws
@@ -24,10 +24,6 @@ from lca_shared.cameras import Cameras, to_nerfstudio
 from lca_shared.errors import UserError
 
 if TYPE_CHECKING:
-    from lca_method.crops import CropReader
-    from lca_method.people import People
-    from lca_method.subject_sources import StepSampler
-
     AvatarDataParserUnion = DataParserConfig
 else:
     AvatarDataParserUnion = tyro.conf.OmitSubcommandPrefixes[
@@ -119,78 +115,19 @@ class LCADataManager(DataManager):
         if config.datasets:
             config.dataparser.data = config.datasets[0]
         config.data = config.dataparser.data
-        parts = self._parts("val" if test_mode == "val" else "test")
+        opened = open_datasets(config, "val" if test_mode == "val" else "test")
+        self.dataparser, parts = opened.dataparser, opened.people
+        self.train_dataparser_outputs, self.eval_dataparser_outputs = opened.train, opened.held_out
         self.train_subjects = [frames for part in parts.values() for frames in part.train]
         self.eval_subjects = [frames for part in parts.values() for frames in part.evaluated]
         self.eval_draws = evaluation_draws(self.eval_subjects, config.eval_references, config.eval_targets_per_subject)
-        self.reader = self._make_reader(parts)
-        self.sampler = self._make_sampler(parts)
+        self.reader = reader_of(config, parts)
+        self.sampler = sampler_of(config, parts, world_size)
         self.train_dataset = pictures_to_show(self.train_dataparser_outputs)
         self.eval_dataset = pictures_to_show(self.eval_dataparser_outputs)
         super().__init__()
         self.includes_time = True  # the viewer's time is the place in the chosen subject's recording
         self._prefetcher = StepPrefetcher(self.draw_batch, config.prefetch_steps, config.prefetch_workers)
-
-    def _parts(self, split: str) -> "dict[str, People]":
-        """The datasets by their prefix; nerfstudio's own outputs are those of the first."""
-        from lca_method.people import SourceOptions, people_of, prefixes  # reads Parquet: not needed by --help
-
-        config = self.config
-        roots = config.datasets or (config.dataparser.data,)
-        window = config.stream_window if config.reading == "stream" else 0
-        options = SourceOptions(config.balance, window, config.eval_subjects, config.seed)
-        parts = {}
-        for number, (root, prefix) in enumerate(zip(roots, prefixes(roots))):
-            parser = (config.dataparser if number == 0 and len(roots) == 1 else self._parser_of(root)).setup()
-            train, held_out = (parser.get_dataparser_outputs(split=name) for name in ("train", split))
-            if number == 0:
-                self.dataparser, self.train_dataparser_outputs, self.eval_dataparser_outputs = parser, train, held_out
-            rows = train.metadata["rows"], held_out.metadata["rows"]
-            parts[prefix] = people_of(Path(root), *rows, split, options, prefix)
-        return parts
-
-    def _parser_of(self, root: Path) -> DataParserConfig:
-        """The dataparser of a dataset of a mixture: the given one where the kind is its own, else the kind's."""
-        from lca_dataparsers.dataset.reader import read_dataset_info
-        from lca_dataparsers.shards.format import is_shards, read_info
-
-        info = read_info(root).dataset if is_shards(root) else read_dataset_info(root)
-        kinds = {"wild": LCAWildDataParserConfig, "studio": LCAStudioDataParserConfig}
-        given = self.config.dataparser
-        return replace(given, data=root) if isinstance(given, kinds[info.kind]) else kinds[info.kind](data=root)
-
-    def _make_reader(self, parts: "dict[str, People]") -> "CropReader":
-        from lca_method.crops import CropReader, CropSizes
-        from lca_method.people import together
-
-        config = self.config
-        sizes = CropSizes(
-            config.image_size, config.face_size, config.target_size, config.crop_margin, config.target_faces
-        )
-        dataset = together(parts, config.datasets)
-        return CropReader(dataset, sizes, config.cache_megabytes * 1024 * 1024)
-
-    def _make_sampler(self, parts: "dict[str, People]") -> "StepSampler":
-        from lca_method.sampling_order import Mixture
-        from lca_method.subject_sources import StepSampler
-
-        config = self.config
-        weights = config.weights or (1.0,) * len(parts)
-        if len(weights) != len(parts):
-            raise UserError(f"--pipeline.datamanager.weights has {len(weights)} numbers for {len(parts)} datasets.")
-        try:
-            mixture = Mixture.of_weights(weights, config.seed)
-        except ValueError as error:
-            raise UserError(f"--pipeline.datamanager.weights: {error}.") from error
-        return StepSampler(
-            tuple(part.source for part in parts.values()),
-            mixture,
-            config.subjects_per_step * self.world_size,
-            config.references,
-            config.targets_per_step,
-            config.target_views_per_moment,
-            config.seed,
-        )
 
     @property
     def rank(self) -> int:

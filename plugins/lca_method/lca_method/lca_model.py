@@ -1,8 +1,7 @@
 """LCA as a nerfstudio model: training renders, evaluation, and whatever a viewer or camera path asks for."""
 
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,13 +16,14 @@ from torch.nn import Parameter
 from lca_method.batch import DrivingSignal, SubjectBatch, moved_to
 from lca_method.drawing import Background, background_color, drawn, view_outputs
 from lca_method.evaluation import person_mask, score
+from lca_method.lca_model_viewing import only_inside, single_camera, untraced
 from lca_method.losses import LossConfig
 from lca_method.made_with import differences, made_with
 from lca_method.networks.config import LCAConfig
 from lca_method.plain_configs import from_text_tensor, text_tensor
 from lca_method.showing import ShownAvatar
 from lca_shared.body import get_body_model
-from lca_shared.cameras import Cameras, from_nerfstudio
+from lca_shared.cameras import Cameras
 from lca_shared.errors import UserError
 from lca_shared.gaussians import Gaussians
 from lca_shared.metrics import masked_psnr
@@ -219,12 +219,12 @@ class LCAModel(Model):
         """
         if self._stage is None:
             raise RuntimeError("there is nobody to show: call LCAModel.show first")
-        with _untraced(), torch.no_grad(), self.shown_weights():
+        with untraced(), torch.no_grad(), self.shown_weights():
             time = None if camera.times is None else float(camera.times.flatten()[0])
             shown = moved_to(self._stage(time), self.device)
             code = self._kept_encoding(shown)
             driving = self.network.coded(shown.driving, shown.faces)
-            return self._outputs(code, driving, _single_camera(camera).to(self.device), obb_box)
+            return self._outputs(code, driving, single_camera(camera).to(self.device), obb_box)
 
     def get_image_metrics_and_images(
         self, outputs: dict[str, Tensor], batch: dict[str, Any]
@@ -270,7 +270,7 @@ class LCAModel(Model):
     ) -> dict[str, Tensor]:
         canonical, posed = (gaussians[0, 0] for gaussians in self.network.drive(code, driving))
         if obb_box is not None:
-            canonical, posed = (_only_inside(gaussians, obb_box) for gaussians in (canonical, posed))
+            canonical, posed = (only_inside(gaussians, obb_box) for gaussians in (canonical, posed))
         return view_outputs(canonical, posed, camera, self.render)
 
     def lpips(self, backbone: Backbone) -> LPIPS:
@@ -282,35 +282,3 @@ class LCAModel(Model):
         if backbone not in self._perceptual:
             self._perceptual[backbone] = load_lpips(backbone, self.config.model_dir).to(self.device)
         return self._perceptual[backbone]
-
-
-def _single_camera(camera: NerfstudioCameras) -> Cameras:
-    """A nerfstudio camera batch of one as ours, without batch axes."""
-    flat = camera.flatten() if len(camera.shape) else camera.reshape((1,))
-    return from_nerfstudio(
-        flat.camera_to_worlds[0],
-        flat.fx[0, 0],
-        flat.fy[0, 0],
-        flat.cx[0, 0],
-        flat.cy[0, 0],
-        int(flat.width[0, 0]),
-        int(flat.height[0, 0]),
-    )
-
-
-def _only_inside(gaussians: Gaussians, box: OrientedBox) -> Gaussians:
-    return gaussians.select(box.within(gaussians.means))
-
-
-@contextmanager
-def _untraced() -> Iterator[None]:
-    """Switch off the tracing with which nerfstudio's viewer interrupts slow renders at any line of Python.
-
-    A render here is one step, and the tracing would slow it down and break into the just-in-time compiler.
-    """
-    trace = sys.gettrace()
-    sys.settrace(None)
-    try:
-        yield
-    finally:
-        sys.settrace(trace)

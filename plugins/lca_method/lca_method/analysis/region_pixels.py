@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from lca_method.batch import DrivingSignal
-from lca_method.networks.lca import z_axis_along
+from lca_method.networks.flat_start import z_axis_along
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.cameras import Cameras
 from lca_shared.gaussians import Gaussians

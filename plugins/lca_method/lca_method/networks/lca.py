@@ -1,7 +1,6 @@
 """LCA: reference pictures -> a person's canonical Gaussians -> Gaussians of any pose and expression (Section 3.1)."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import torch
 from torch import nn
@@ -13,7 +12,9 @@ from lca_method.networks.deformer import frame_of_body
 from lca_method.networks.driving import DrivingVector, LearnedExpression
 from lca_method.networks.encoder import Encoder
 from lca_method.networks.face_surface import FaceSurface
+from lca_method.networks.flat_start import z_axis_along
 from lca_method.networks.fourier import fourier_features, fourier_width
+from lca_method.networks.frozen_encoder import drop_frozen_encoder, fill_frozen_encoder
 from lca_method.networks.gaussian_heads import (
     CanonicalHead,
     GaussianStart,
@@ -105,8 +106,8 @@ class LCA(nn.Module):
         self.register_buffer("point_code", torch.empty(0), persistent=False)
         self._read_template()
         self.register_load_state_dict_post_hook(lambda module, _: module._read_template())
-        self.register_state_dict_post_hook(_drop_frozen_encoder)
-        self.register_load_state_dict_pre_hook(_fill_frozen_encoder)
+        self.register_state_dict_post_hook(drop_frozen_encoder)
+        self.register_load_state_dict_pre_hook(fill_frozen_encoder)
 
     @property
     def point_body(self) -> CompactBody:
@@ -290,14 +291,6 @@ _SCALE_PER_SPACING = 0.6
 """Round Gaussians on a square grid overlap into an even sheet when their deviation is about 0.6 of its spacing."""
 
 
-def z_axis_along(normals: Float[Tensor, "*points 3"]) -> Float[Tensor, "*points 4"]:
-    """Unit quaternions (wxyz) of the shortest rotations that carry +z to each unit normal."""
-    x, y, z = normals.unbind(dim=-1)
-    quaternions = torch.stack([1 + z, -y, x, torch.zeros_like(z)], dim=-1)
-    half_turn = normals.new_tensor([0.0, 1.0, 0.0, 0.0])  # to -z many rotations are shortest: about x
-    return nn.functional.normalize(torch.where(z[..., None] < -1 + 1e-6, half_turn, quaternions), dim=-1)
-
-
 def _repeated(gaussians: Gaussians, frames: int) -> Gaussians:
     """A new axis of ``frames`` after the batch axes, without copying."""
     at = len(gaussians.batch_shape)
@@ -306,15 +299,3 @@ def _repeated(gaussians: Gaussians, frames: int) -> Gaussians:
         return value.unsqueeze(at).expand(*value.shape[:at], frames, *value.shape[at:])
 
     return Gaussians(**{f.name: repeat(getattr(gaussians, f.name)) for f in fields(gaussians)})
-
-
-def _drop_frozen_encoder(module: LCA, state: dict[str, Any], prefix: str, _: Any) -> None:
-    if module.image_encoder.frozen:
-        for name in [name for name in state if name.startswith(f"{prefix}image_encoder.")]:
-            del state[name]
-
-
-def _fill_frozen_encoder(module: LCA, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    if module.image_encoder.frozen:
-        for name, value in module.image_encoder.state_dict().items():
-            state.setdefault(f"{prefix}image_encoder.{name}", value)
