@@ -26,6 +26,7 @@ from lca_dataparsers.processing.progress import Stages
 from lca_dataparsers.processing.records import FittedClip, frame_record, head_boxes
 from lca_dataparsers.processing.report import make_report, timing
 from lca_dataparsers.processing.samples import MOST_SAMPLES, Samples, add_sample
+from lca_dataparsers.processing.sides import untangled
 from lca_dataparsers.processing.timing import StepTimes, gathered_times
 from lca_dataparsers.processing.work_folder import WorkFolder
 from lca_shared.body import get_body_model
@@ -152,7 +153,7 @@ def _gathered(
         )
     if source.kind == "photos":
         return *brought_together(chunks, notes, settings.fit.field_of_view), notes
-    return concatenate(chunks), [IN_PLACE] * len(notes), notes
+    return untangled(concatenate(chunks))[0], [IN_PLACE] * len(notes), notes
 
 
 def _counting(frames: Iterator[Any], advance: Callable[[int], None]) -> Iterator[Any]:
