@@ -33,6 +33,7 @@ class Options:
     data: Path
     """Close-ups: ``lca-data synth --framing head``, with people in the test split."""
     steps: int = 300
+    """Of training; 0 measures the untrained encoder."""
     people: int = 10
     """In a step, with all their frames."""
     learn_from: Literal["textures", "labels"] = "textures"
@@ -84,7 +85,7 @@ def main(options: Options) -> None:
 
 def rate(step: int, steps: int) -> float:
     """Share of the learning rate: a short rise, then a cosine."""
-    fall = 0.5 * (1 + torch.cos(torch.tensor(torch.pi * step / steps)))
+    fall = 0.5 * (1 + torch.cos(torch.tensor(torch.pi * step / max(steps, 1))))
     return float(min((step + 1) / 30, 1.0) * fall.clamp(min=0.02))
 
 
