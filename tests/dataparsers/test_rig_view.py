@@ -1,6 +1,7 @@
 """All cameras of a rig with their pictures, in the browser."""
 
 import socket
+import time
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,7 @@ def test_the_page_follows_person_and_moment(dataset: AvatarDataset) -> None:
         page.subject.value = "b"
         page.draw()
         assert page.frames() == [1] and len(page.shown) == 3
+        time.sleep(1.5)  # viser cannot stop while its threads still draw
     finally:
         server.stop()
 

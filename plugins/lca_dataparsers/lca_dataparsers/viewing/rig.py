@@ -1,5 +1,6 @@
 """A rig in the browser: frustums with pictures, the lights that shine, the body; choices of person and moment."""
 
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -89,6 +90,7 @@ class RigPage:
         self.shown: dict[str, ShownCamera] = {}
         """What is on the page, by camera."""
         self._nodes: list = []
+        self._drawing = threading.Lock()
         self.subject.on_update(lambda _: self._other_person())
         for control in (self.moment, self.size, self.show_body):
             control.on_update(lambda _: self.draw())
@@ -99,34 +101,39 @@ class RigPage:
         return sorted({int(frame) for frame in self._dataset.subjects[self.subject.value].frames["frame"]})
 
     def draw(self) -> None:
-        """Put the chosen person's chosen moment on the page."""
+        """Put the chosen person's chosen moment on the page. Controls call it from viser's threads, one at a time."""
+        with self._drawing:
+            self._draw()
+
+    def _draw(self) -> None:
         subject, frames = self._dataset.subjects[self.subject.value], self.frames()
         frame = frames[min(int(self.moment.value), len(frames) - 1)]
         cameras = shown_cameras(subject, frame, self._side)
-        with self._server.atomic():
-            for node in self._nodes:
-                node.remove()
-            self._nodes = [
-                self._server.scene.add_camera_frustum(
-                    f"/cameras/{camera.name}",
-                    fov=camera.field_of_view,
-                    aspect=camera.aspect,
-                    scale=float(self.size.value),
-                    image=camera.picture,
-                    wxyz=camera.wxyz,
-                    position=camera.position,
-                )
-                for camera in cameras
-            ]
-            if self.show_body.value:
-                self._nodes.append(self._add_body(subject, frame))
-            self._nodes += self._add_lights(subject, frame)
+        for node in self._nodes:
+            node.remove()
+        self._nodes = [
+            self._server.scene.add_camera_frustum(
+                f"/cameras/{camera.name}",
+                fov=camera.field_of_view,
+                aspect=camera.aspect,
+                scale=float(self.size.value),
+                image=camera.picture,
+                wxyz=camera.wxyz,
+                position=camera.position,
+            )
+            for camera in cameras
+        ]
+        if self.show_body.value:
+            self._nodes.append(self._add_body(subject, frame))
+        self._nodes += self._add_lights(subject, frame)
         self.shown = {camera.name: camera for camera in cameras}
 
     def _other_person(self) -> None:
         self.moment.max = max(1, len(self.frames()) - 1)
-        self.moment.value = 0
-        self.draw()
+        if self.moment.value:
+            self.moment.value = 0  # draws as well
+        else:
+            self.draw()
 
     def _add_body(self, subject: Subject, frame: int):
         row = [int(np.flatnonzero(subject.frames["frame"] == frame)[0])]
