@@ -9,7 +9,14 @@ POSES: Mapping[str, Mapping[str, float]] = {
     "arms out": {"left_arm": 45.0, "right_arm": 45.0},
     "wave": {"right_arm": 75.0, "right_elbow": 60.0, "left_arm": -40.0, "head_yaw": -10.0},
     "step": {"left_leg": 30.0, "left_knee": 20.0, "right_leg": -15.0, "left_arm": -40.0, "right_arm": -40.0},
-    "sit": {"left_leg": 85.0, "right_leg": 85.0, "left_knee": 85.0, "right_knee": 85.0, "left_arm": -40.0},
+    "sit": {
+        "left_leg": 85.0,
+        "right_leg": 85.0,
+        "left_knee": 85.0,
+        "right_knee": 85.0,
+        "left_arm": -40.0,
+        "right_arm": -40.0,
+    },
 }
 """Values of ``lca_method.pose_sliders`` by key, degrees."""
 
