@@ -12,10 +12,10 @@ from drawn_people import PERSON, process
 from moody_tasks import moody
 
 from lca_dataparsers.dataset.reader import AvatarDataset
+from lca_dataparsers.processing.change_meter import ChangeMeter
 from lca_dataparsers.processing.choosing import PersonChoice, Track, TrackFollower
 from lca_dataparsers.processing.decode import open_source
 from lca_dataparsers.processing.estimators import Sighting
-from lca_dataparsers.processing.filters import ChangeMeter
 from lca_dataparsers.processing.people import linked
 from lca_dataparsers.processing.shots import cuts, find_shots
 from lca_dataparsers.processing.video import Span, VideoFile

@@ -10,6 +10,7 @@ from itertools import islice
 import cv2
 import numpy as np
 
+from lca_dataparsers.processing.change_meter import ChangeMeter
 from lca_dataparsers.processing.choosing import THE_LARGEST, PersonChoice, PersonChooser, TrackFollower
 from lca_dataparsers.processing.decode import Picture, Source
 from lca_dataparsers.processing.estimators import PersonDetails, PersonEstimator, Sighting
@@ -18,7 +19,6 @@ from lca_dataparsers.processing.filters import (
     DUPLICATE_CHANGE,
     NO_FILTERS,
     TOO_MANY,
-    ChangeMeter,
     FilterConfig,
 )
 from lca_dataparsers.processing.notes import BLANK, NO_PERSON, FrameNote, is_blank, refused_person, sharpness

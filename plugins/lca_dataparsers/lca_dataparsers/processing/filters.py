@@ -2,16 +2,11 @@
 
 from dataclasses import dataclass
 
-import cv2
-import numpy as np
-
 from lca_shared.errors import UserError
-from lca_shared.tensors import UInt8
 
 TOO_MANY, DUPLICATE, NO_FACE, POOR_FIT = "too many people", "duplicate", "no face", "poor fit"
 DUPLICATE_CHANGE = 0.05
 """Grey levels, mean over the picture: less than this differs from the picture before only by coding noise."""
-_SIDE = 64
 
 
 @dataclass(frozen=True)
@@ -45,16 +40,3 @@ class FilterConfig:
 
 NO_FILTERS = FilterConfig()
 """Whatever can be fitted is kept."""
-
-
-class ChangeMeter:
-    """How much each picture of a clip differs from the one before."""
-
-    def __init__(self) -> None:
-        self._last: np.ndarray | None = None
-
-    def change(self, image: UInt8[np.ndarray, "h w 3"]) -> float:
-        """Mean absolute difference of a pixel to the picture given before, grey levels; 255 for the first."""
-        small = cv2.resize(image, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.int16)
-        last, self._last = self._last, small
-        return 255.0 if last is None else float(np.abs(small - last).mean())
