@@ -29,6 +29,7 @@ ENTRY_POINTS = {
         ("console_scripts", "lca-train"),
         ("nerfstudio.method_configs", "lca-pretrain"),
         ("nerfstudio.method_configs", "lca-pretrain-tiny"),
+        ("nerfstudio.method_configs", "lca-pretrain-face-tiny"),
         ("nerfstudio.method_configs", "lca-posttrain"),
         ("nerfstudio.method_configs", "lca-posttrain-tiny"),
     },
