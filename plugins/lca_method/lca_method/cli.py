@@ -2,9 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from importlib import import_module
-
-import tyro
 
 from lca_method.analysis.command import AnalyzeConfig
 from lca_method.avatar.bench_command import BenchConfig
@@ -13,7 +10,7 @@ from lca_method.avatar.drive_command import DriveConfig
 from lca_method.evaluating.command import EvalConfig
 from lca_method.exports.export_command import ExportConfig
 from lca_method.viewing.view_command import ViewConfig
-from lca_shared.errors import UserError
+from lca_shared.command_line import run_subcommand
 
 SUBCOMMANDS = {
     "create": CreateConfig,
@@ -28,31 +25,10 @@ SUBCOMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run ``lca`` and return its exit status: 0, or 1 after one line that says what was wrong.
-
-    ``--debug`` anywhere shows the traceback instead.
-    """
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in arguments
-    arguments = [argument for argument in arguments if argument != "--debug"]
-    config = tyro.extras.subcommand_cli_from_dict(
-        SUBCOMMANDS,
-        args=arguments,
-        prog="lca",
-        description="Codec avatars: make and move them, find out what models are worth. --debug shows tracebacks.",
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+    """Run ``lca``; see :func:`lca_shared.command_line.run_subcommand`."""
+    return run_subcommand(
+        "lca", "Codec avatars: make and move them, find out what models are worth.", SUBCOMMANDS, arguments
     )
-    try:
-        import_module(type(config).__module__).run(config)
-    except UserError as error:
-        if debug:
-            raise
-        print(f"lca: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("lca: stopped; run the same command again to go on.", file=sys.stderr)
-        return 130
-    return 0
 
 
 if __name__ == "__main__":

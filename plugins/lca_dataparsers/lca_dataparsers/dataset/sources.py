@@ -8,6 +8,7 @@ import io
 import os
 import threading
 import zipfile
+import zlib
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -28,6 +29,8 @@ LARGEST_PICTURE = 400_000_000
 LARGEST_SIDE = 20_000
 """Pixels."""
 OPEN_ARCHIVES = 48
+_UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, EOFError)
+"""What zipfile and h5py raise for members that are damaged, encrypted or compressed in unknown ways."""
 
 
 @dataclass(frozen=True)
@@ -164,12 +167,8 @@ class SourceReader:
                 return np.asarray(archive[source.member][()], np.uint8).tobytes()
         except (KeyError, FileNotFoundError) as error:
             raise UserError(f"{source.name(self.root)} is missing. Restore the capture, or import it again.") from error
-        except (OSError, zipfile.BadZipFile, ValueError, RuntimeError, NotImplementedError, EOFError) as error:
+        except _UNREADABLE as error:
             raise UserError(f"{source.name(self.root)} cannot be read ({error}). Restore the file.") from error
-        except Exception as error:
-            if type(error).__module__ == "zlib":
-                raise UserError(f"{source.name(self.root)} is damaged ({error}). Restore the file.") from error
-            raise
 
     def image(self, source: PictureSource, treatment: Treatment) -> np.ndarray:
         """A picture as it is seen, uint8 [h, w, 3] RGB.

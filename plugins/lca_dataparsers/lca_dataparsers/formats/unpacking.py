@@ -4,12 +4,15 @@ import os
 import shutil
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from lca_shared.errors import UserError
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 MOST_BYTES = 4 * 10**12
+_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, ValueError, RuntimeError)
+"""What zipfile and tarfile raise for archives that are cut off, changed, encrypted or compressed in unknown ways."""
 
 
 def is_archive(path: Path) -> bool:
@@ -32,7 +35,7 @@ def unpack(archive: Path, folder: Path) -> None:
         else:
             _untar(archive, work)
         os.rename(work, folder)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+    except _DAMAGED as error:
         raise UserError(f"{archive} is not a readable archive ({error}). Download it again.") from error
     except OSError as error:
         raise UserError(

@@ -29,23 +29,16 @@ def run(config: ViewConfig) -> None:
     Raises:
         UserError: the folder is no dataset, or the port cannot be used.
     """
-    import socket
     import time
 
     from lca_dataparsers.dataset.reader import AvatarDataset
+    from lca_shared.command_line import check_port
     from lca_shared.errors import UserError
 
     dataset = AvatarDataset.open(config.dataset)
     if not dataset.subjects:
         raise UserError(f"{config.dataset} has no subjects yet. Fill it with `lca-data import` or `lca-data process`.")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((config.host, config.port))
-        except OSError as error:
-            raise UserError(
-                f"Port {config.port} of {config.host} cannot be used ({error.strerror}): try --port."
-            ) from error
+    check_port(config.host, config.port)
     import viser
 
     from lca_dataparsers.viewing.rig import RigPage

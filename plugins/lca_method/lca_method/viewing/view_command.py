@@ -43,8 +43,9 @@ def run(config: ViewConfig) -> None:
     from lca_method.avatar.motion_files import read_motion
     from lca_method.avatar.retargeting import retargeted
     from lca_method.viewing.show import Show
+    from lca_shared.command_line import check_port
 
-    _check_port(config)
+    check_port(config.host, config.port)
     device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
     loaded = load_avatar(config.avatar, device)
     motion = None
@@ -60,18 +61,3 @@ def run(config: ViewConfig) -> None:
         print()
     finally:
         server.stop()
-
-
-def _check_port(config: ViewConfig) -> None:
-    import socket
-
-    from lca_shared.errors import UserError
-
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((config.host, config.port))
-        except OSError as error:
-            raise UserError(
-                f"Port {config.port} of {config.host} cannot be used ({error.strerror}): try --port."
-            ) from error
