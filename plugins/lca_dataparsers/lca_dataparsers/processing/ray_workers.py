@@ -25,7 +25,7 @@ def run_on_ray(
         UserError: Ray is not installed, or there is no cluster at the address.
     """
     try:
-        import ray
+        import ray  # pyright: ignore[reportMissingImports]  # an optional extra
     except ImportError as error:
         raise UserError("--ray needs Ray: pip install 'lca-dataparsers[ray]'") from error
     options: dict[str, Any] = {"num_cpus": jobs or None} if address == "local" else {"address": address}

@@ -70,10 +70,7 @@ def _machine(device: str) -> str:
 
     if device == "cuda":
         return torch.cuda.get_device_name()
-    name = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass  # other systems than Linux: the architecture has to do
-    return f"{name}, {torch.get_num_threads()} threads"
+    listed = Path("/proc/cpuinfo")  # Linux names the model there; elsewhere the architecture has to do
+    lines = listed.read_text().splitlines() if listed.exists() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{models[0] if models else platform.machine()}, {torch.get_num_threads()} threads"
