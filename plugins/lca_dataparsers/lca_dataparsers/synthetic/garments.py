@@ -14,7 +14,7 @@ class Garment:
 
     name: str
     kind: str
-    """``top``, ``bottom``, ``skirt`` or ``shoes``."""
+    """``top``, ``bottom``, ``skirt`` (follows the legs), ``swinging`` (simulated cloth) or ``shoes``."""
     hem: float
     """z of the lower edge (of the legs' cut for a bottom)."""
     upper: float = 10.0
@@ -35,6 +35,8 @@ class Garment:
     """Rounds of smoothing: more for looser cloth."""
     paint: dict[str, object] = field(default_factory=dict)
     """What ``fabrics.fabric`` needs."""
+    loose: bool = False
+    """Belongs to the loose garment of the person, which has a mask of its own."""
 
 
 def coverage(garment: Garment, fields: BodyFields, position: np.ndarray, arm_weight: np.ndarray) -> np.ndarray:
@@ -42,7 +44,7 @@ def coverage(garment: Garment, fields: BodyFields, position: np.ndarray, arm_wei
     x, y, z = position.T
     if garment.kind == "shoes":
         return np.where(arm_weight > 0.01, -0.1, garment.upper - z)
-    if garment.kind in ("bottom", "skirt"):
+    if garment.kind in ("bottom", "skirt", "swinging"):
         return np.where(arm_weight > 0.02, -0.1, np.minimum(garment.upper - z, z - garment.hem))
     on_arm = smoothstep(0.02, 0.3, arm_weight)
     along = fields.shoulder_line(position)
@@ -102,27 +104,20 @@ def skirt(garment: Garment, fields: BodyFields, skin: np.ndarray, around: int = 
     """A tube from the waist to the hem that widens downwards and swings with the thighs."""
     heights = np.linspace(garment.upper, garment.hem, rings)
     azimuth = np.linspace(0, 2 * np.pi, around + 1)
-    trunk = fields.arm_weight < 0.02
     circle = np.stack([np.cos(azimuth), np.sin(azimuth)], axis=-1)
     widest = np.zeros(around + 1)
     rest, paint, weights = [], [], []
     names = [fields.body.joint_names[i] for i in fields.body.active.joints.tolist()]
     root, left, right = (names.index(n) for n in ("root", "upperleg01.L", "upperleg01.R"))
-    axis_y = float(np.median(skin[trunk & (np.abs(fields.position[:, 2] - garment.upper) < 0.02), 1]))
-    drop_at = (fields.position[trunk, 2], skin[trunk, 2])
-    order = np.argsort(drop_at[0])
     for z in heights:
-        band = trunk & (np.abs(fields.position[:, 2] - z) < 0.03)
-        points = skin[band, :2] - np.array([0.0, axis_y])
-        support = (points @ circle.T).max(axis=0)
+        middle, support, z_skin = outline(fields, skin, z, circle, garment.upper)
         widest = np.maximum(widest, support)
         down = garment.upper - z
         pleats = 1.0 + 0.05 * np.sin(azimuth * 14) * smoothstep(0.0, 0.4, np.array([down]))
         radius = (widest + garment.thickness + garment.flare * down) * pleats
-        ring = circle * radius[:, None] + np.array([0.0, axis_y])
-        z_skin = np.interp(z, drop_at[0][order][::50], drop_at[1][order][::50])
+        ring = circle * radius[:, None] + middle
         rest.append(np.concatenate([ring, np.full((around + 1, 1), z_skin)], axis=1))
-        paint.append(np.concatenate([circle * 0.16, np.full((around + 1, 1), z), np.zeros((around + 1, 1))], axis=1))
+        paint.append(tube_paint(circle, z))
         swing = 0.9 * smoothstep(0.02, 0.3, np.array([down]))[0]
         side = smoothstep(-0.1, 0.1, ring[:, 0])
         row = np.zeros((around + 1, fields.weights.shape[1]))
@@ -135,6 +130,36 @@ def skirt(garment: Garment, fields: BodyFields, skin: np.ndarray, around: int = 
         grid_faces(rings, around + 1),
         np.concatenate(paint),
     )
+
+
+def outline(
+    fields: BodyFields, skin: np.ndarray, z: float, circle: np.ndarray, upper: float
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """How far trunk and legs reach at a height of the template.
+
+    Args:
+        fields: the template.
+        skin: [vertices, 3] the person's rest surface, metres.
+        z: height in the template, metres.
+        circle: [n, 2] unit vectors around the body.
+        upper: height at which the axis is taken.
+
+    Returns:
+        The axis [2], the reach [n] from it along ``circle``, and the height ``z`` on the person; metres.
+    """
+    trunk = fields.arm_weight < 0.02
+    axis_y = float(np.median(skin[trunk & (np.abs(fields.position[:, 2] - upper) < 0.02), 1]))
+    middle = np.array([0.0, axis_y])
+    drop_at = (fields.position[trunk, 2], skin[trunk, 2])
+    order = np.argsort(drop_at[0])
+    band = trunk & (np.abs(fields.position[:, 2] - z) < 0.03)
+    support = ((skin[band, :2] - middle) @ circle.T).max(axis=0)
+    return middle, support, float(np.interp(z, drop_at[0][order][::50], drop_at[1][order][::50]))
+
+
+def tube_paint(circle: np.ndarray, z: float) -> np.ndarray:
+    """Paint [n, 4] of a ring around the body at a height of the template."""
+    return np.concatenate([circle * 0.16, np.full((len(circle), 1), z), np.zeros((len(circle), 1))], axis=1)
 
 
 def grid_faces(rows: int, columns: int) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from lca_dataparsers.dataset.schema import FrameRecord, SubjectInfo
+from lca_dataparsers.synthetic.attributes import attributes
 from lca_dataparsers.synthetic.body_fields import body_fields
 from lca_dataparsers.synthetic.environment import random_environment
 from lca_dataparsers.synthetic.expressions import random_expressions, random_gaze
@@ -95,6 +96,7 @@ def subject_info(spec: CaptureSpec, index: int, split: str, fingerprint: str) ->
         "refused": {},
         "hair": person.hair_style,
         "outfit": [f"{garment.name} ({garment.paint['pattern']})" for garment in person.outfit],
+        "attributes": attributes(person),
     }
     shape = tuple(float(value) for value in person.shape)
     return SubjectInfo(f"person_{index:04d}", shape, split, "lca-data synth", "CC0-1.0", report), person

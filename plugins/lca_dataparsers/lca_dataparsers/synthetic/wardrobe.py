@@ -9,27 +9,27 @@ from lca_dataparsers.synthetic.garments import Garment
 from lca_dataparsers.synthetic.palette import DENIM, bytes_to_linear, random_cloth
 
 _TOP_PATTERNS = ("plain", "plain", "stripes", "checks", "dots", "camouflage", "gradient", "blocks", "logo", "logo")
-_SKIRT_PATTERNS = ("plain", "dots", "checks", "stripes", "gradient")
+SKIRT_PATTERNS = ("plain", "dots", "checks", "stripes", "gradient")
 
 
 def random_outfit(random: np.random.Generator, fields: BodyFields) -> list[Garment]:
     """Garments from the inside outwards: shoes, bottom, top, and sometimes a jacket."""
     kind = random.choice(["trousers", "shorts", "skirt", "dress", "leggings"], p=[0.5, 0.16, 0.14, 0.1, 0.1])
     waist = fields.height("spine03") - random.uniform(0.05, 0.12)
-    outfit = [_shoes(random, fields)]
+    outfit = [shoes(random, fields)]
     if kind != "dress":
-        outfit.append(_bottom(random, fields, str(kind), waist))
+        outfit.append(bottom(random, fields, str(kind), waist))
     if kind == "dress":
         outfit += _dress(random, fields)
     else:
-        outfit.append(_top(random, fields, waist))
+        outfit.append(top(random, fields, waist))
     if random.random() < (0.4 if kind != "dress" else 0.2):
         outfit[-1] = replace(outfit[-1], thickness=0.008, flare=min(outfit[-1].flare, 0.01))  # fits under the jacket
         outfit.append(_jacket(random, fields))
     return outfit
 
 
-def _paint(random: np.random.Generator, pattern: str, scale: tuple[float, float] = (0.05, 0.11)) -> dict[str, object]:
+def paint(random: np.random.Generator, pattern: str, scale: tuple[float, float] = (0.05, 0.11)) -> dict[str, object]:
     return {
         "pattern": pattern,
         "colors": random_cloth(random),
@@ -38,18 +38,18 @@ def _paint(random: np.random.Generator, pattern: str, scale: tuple[float, float]
     }
 
 
-def _shoes(random: np.random.Generator, fields: BodyFields) -> Garment:
+def shoes(random: np.random.Generator, fields: BodyFields) -> Garment:
     ankle = fields.height("foot.L")
     upper = ankle + random.choice([0.0, 0.05, 0.14])
-    paint = _paint(random, "plain") | {"sole": ankle - 0.062, "sole_color": random.choice([0.02, 0.6, 0.85])}
+    paint = paint(random, "plain") | {"sole": ankle - 0.062, "sole_color": random.choice([0.02, 0.6, 0.85])}
     return Garment("shoes", "shoes", -9.0, upper, thickness=0.012, smoothing=40, paint=paint)
 
 
-def _bottom(random: np.random.Generator, fields: BodyFields, kind: str, waist: float) -> Garment:
+def bottom(random: np.random.Generator, fields: BodyFields, kind: str, waist: float) -> Garment:
     hip, knee, ankle = (fields.height(f"{n}.L") for n in ("upperleg01", "lowerleg01", "foot"))
     if kind == "trousers":
         jeans = random.random() < 0.5
-        paint = _paint(random, "denim" if jeans else str(random.choice(["plain", "plain", "pinstripes", "checks"])))
+        paint = paint(random, "denim" if jeans else str(random.choice(["plain", "plain", "pinstripes", "checks"])))
         if jeans:
             dark = bytes_to_linear(DENIM) * random.choice([0.25, 0.7, 1.2])
             paint["colors"] = np.stack([dark, dark * 1.5 + 0.12, dark])
@@ -61,17 +61,17 @@ def _bottom(random: np.random.Generator, fields: BodyFields, kind: str, waist: f
         )
     if kind == "shorts":
         hem = knee + random.uniform(0.0, 0.18)
-        paint = _paint(random, str(random.choice(["plain", "camouflage", "checks", "denim"])))
+        paint = paint(random, str(random.choice(["plain", "camouflage", "checks", "denim"])))
         return Garment("shorts", "bottom", hem, waist, thickness=0.01, flare=0.08, smoothing=6, paint=paint)
     if kind == "skirt":
         hem = knee + random.uniform(-0.12, 0.2)
-        paint = _paint(random, str(random.choice(_SKIRT_PATTERNS)))
+        paint = paint(random, str(random.choice(SKIRT_PATTERNS)))
         return Garment("skirt", "skirt", hem, waist, thickness=0.012, flare=random.uniform(0.12, 0.4), paint=paint)
-    paint = _paint(random, str(random.choice(["plain", "plain", "camouflage"])))
+    paint = paint(random, str(random.choice(["plain", "plain", "camouflage"])))
     return Garment("leggings", "bottom", hip - random.uniform(0.5, 0.75), waist, thickness=0.002, paint=paint)
 
 
-def _top(random: np.random.Generator, fields: BodyFields, waist: float) -> Garment:
+def top(random: np.random.Generator, fields: BodyFields, waist: float) -> Garment:
     arm = fields.arm_length
     sleeve = {"tank": -0.035, "tee": 0.42 * arm, "long": 0.97 * arm}[
         str(random.choice(["tank", "tee", "long"], p=[0.12, 0.48, 0.4]))
@@ -87,7 +87,7 @@ def _top(random: np.random.Generator, fields: BodyFields, waist: float) -> Garme
         thickness=0.018 if loose else 0.011,
         flare=random.uniform(0.03, 0.07) if loose else 0.01,
         smoothing=14 if loose else 6,
-        paint=_paint(random, str(random.choice(_TOP_PATTERNS))),
+        paint=paint(random, str(random.choice(_TOP_PATTERNS))),
     )
 
 
@@ -104,13 +104,13 @@ def _jacket(random: np.random.Generator, fields: BodyFields) -> Garment:
         thickness=0.03,
         flare=0.04,
         smoothing=16,
-        paint=_paint(random, str(random.choice(["plain", "plain", "checks", "blocks", "camouflage", "logo"]))),
+        paint=paint(random, str(random.choice(["plain", "plain", "checks", "blocks", "camouflage", "logo"]))),
     )
 
 
 def _dress(random: np.random.Generator, fields: BodyFields) -> list[Garment]:
     waist, knee = fields.height("spine03") - 0.02, fields.height("lowerleg01.L")
-    paint = _paint(random, str(random.choice(_SKIRT_PATTERNS)))
+    paint = paint(random, str(random.choice(SKIRT_PATTERNS)))
     sleeve = float(random.choice([-0.035, 0.15, 0.45]))
     bodice = Garment(
         "bodice", "top", waist - 0.03, sleeve=sleeve, neck=0.1, neck_width=0.1, thickness=0.008, paint=paint
