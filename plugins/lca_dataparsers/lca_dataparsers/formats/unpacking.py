@@ -71,6 +71,9 @@ def _untar(archive: Path, folder: Path) -> None:
                 stream = file.extractfile(member)
                 assert stream is not None
                 _write(folder / member.name, stream)
+        assert file.fileobj is not None
+        while file.fileobj.read(1 << 20):  # the checksum lies behind the end that tarfile stops at
+            pass
 
 
 def _check_plain(archive: Path, name: str, plain: bool) -> None:
