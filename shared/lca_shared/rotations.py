@@ -1,7 +1,7 @@
 """Rotations: vectors, matrices, quaternions (wxyz) and six numbers; pure, batched, safe to differentiate at zero.
 
-Thin over `roma`, which keeps quaternions as xyzw: this module is the only place that knows. Importing roma imports
-torch's compiler, which takes longer than torch itself; only functions that need roma do so, and posing a body does not.
+Importing `roma` imports torch's compiler, which takes longer than torch itself: the two functions that need roma import
+it late, and what poses a body or drives an avatar does without.
 """
 
 import math
@@ -26,27 +26,56 @@ def rotation_vector_to_matrix(vector: Float[Tensor, "*batch 3"]) -> Float[Tensor
 
 def matrix_to_rotation_vector(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]:
     """Rotation vector of length at most pi: the inverse of :func:`rotation_vector_to_matrix`."""
-    return _roma().rotmat_to_rotvec(matrix)
+    return _unit_to_rotation_vector(matrix_to_quaternion(matrix))
 
 
 def rotation_vector_to_quaternion(vector: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 4"]:
     """Unit quaternion wxyz."""
-    return _roma().quat_xyzw_to_wxyz(_roma().rotvec_to_unitquat(vector))
+    half = 0.5 * torch.linalg.vector_norm(vector, dim=-1, keepdim=True)
+    return torch.cat([half.cos(), 0.5 * torch.sinc(half / math.pi) * vector], dim=-1)
 
 
 def quaternion_to_rotation_vector(quaternion: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3"]:
     """Rotation vector of length at most pi from a quaternion wxyz of any length but zero."""
-    return _roma().unitquat_to_rotvec(_roma().quat_wxyz_to_xyzw(normalized(quaternion)))
+    return _unit_to_rotation_vector(normalized(quaternion))
+
+
+def _unit_to_rotation_vector(quaternion: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3"]:
+    quaternion = torch.where(quaternion[..., :1] < 0, -quaternion, quaternion)  # the shorter way round
+    vector = quaternion[..., 1:]
+    half = torch.atan2(torch.linalg.vector_norm(vector, dim=-1, keepdim=True), quaternion[..., :1])
+    return 2.0 * vector / torch.sinc(half / math.pi)
 
 
 def matrix_to_quaternion(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 4"]:
-    """Unit quaternion wxyz; its sign is arbitrary."""
-    return _roma().quat_xyzw_to_wxyz(_roma().rotmat_to_unitquat(matrix))
+    """Unit quaternion wxyz; its sign is arbitrary.
+
+    Of the four columns of ``4 q q^T``, which are sums of the matrix's entries, the one with the largest diagonal
+    (F. L. Markley, "Unit quaternion from rotation matrix", 2008).
+    """
+    (a, b, c), (d, e, f), (g, h, i) = (row.unbind(-1) for row in matrix.unbind(-2))
+    outer = torch.stack(
+        [
+            *(1 + a + e + i, h - f, c - g, d - b),
+            *(h - f, 1 + a - e - i, b + d, c + g),
+            *(c - g, b + d, 1 - a + e - i, f + h),
+            *(d - b, c + g, f + h, 1 - a - e + i),
+        ],
+        dim=-1,
+    ).unflatten(-1, (4, 4))
+    largest = outer.diagonal(dim1=-2, dim2=-1).argmax(dim=-1)
+    return normalized(outer.gather(-2, largest[..., None, None].expand(*largest.shape, 1, 4))[..., 0, :])
 
 
 def quaternion_to_matrix(quaternion: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3 3"]:
     """Matrix of a quaternion wxyz of any length but zero."""
-    return _roma().unitquat_to_rotmat(_roma().quat_wxyz_to_xyzw(normalized(quaternion)))
+    w, x, y, z = normalized(quaternion).unbind(-1)
+    entries = [
+        *(w * w + x * x - y * y - z * z, 2 * (x * y - w * z), 2 * (x * z + w * y)),
+        *(2 * (x * y + w * z), w * w - x * x + y * y - z * z, 2 * (y * z - w * x)),
+        *(2 * (x * z - w * y), 2 * (y * z + w * x), w * w - x * x - y * y + z * z),
+    ]
+    return torch.stack(entries, dim=-1).unflatten(-1, (3, 3))
 
 
 def matrix_to_six_numbers(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 6"]:
@@ -58,7 +87,10 @@ def matrix_to_six_numbers(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, 
 
 def six_numbers_to_matrix(six: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 3 3"]:
     """Gram-Schmidt of two columns; undefined where they are parallel or zero."""
-    return _roma().special_gramschmidt(six.unflatten(-1, (2, 3)).mT)
+    first = torch.nn.functional.normalize(six[..., :3], dim=-1)
+    second = six[..., 3:]
+    second = torch.nn.functional.normalize(second - (first * second).sum(-1, keepdim=True) * first, dim=-1)
+    return torch.stack([first, second, torch.linalg.cross(first, second)], dim=-1)
 
 
 def quaternion_product(
@@ -92,7 +124,8 @@ def compose_rotation_vectors(
     first: Float[Tensor, "*batch 3"], second: Float[Tensor, "*batch 3"]
 ) -> Float[Tensor, "*batch 3"]:
     """Rotation vector of ``second``, then ``first``: ``exp(first) @ exp(second)``."""
-    return _roma().rotvec_composition([first, second])
+    product = quaternion_product(rotation_vector_to_quaternion(first), rotation_vector_to_quaternion(second))
+    return quaternion_to_rotation_vector(product)
 
 
 def geodesic_angle(

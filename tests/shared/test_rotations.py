@@ -44,7 +44,6 @@ def test_matrices_and_quaternions_are_scipys() -> None:
 @pytest.mark.parametrize("length", [0.0, 1e-20, 1e-7, 1e-3, 1.0, 3.1])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_matrices_and_their_derivatives_are_romas(length: float, dtype: torch.dtype) -> None:
-    """The one conversion that is not roma's own, so that posing a body need not import it."""
     vector = length * torch.nn.functional.normalize(random_vectors((7,)), dim=-1)
     weights = random_vectors((7, 3))
     results = []
@@ -58,9 +57,45 @@ def test_matrices_and_their_derivatives_are_romas(length: float, dtype: torch.dt
         torch.testing.assert_close(ours, theirs, rtol=0, atol=tolerance)
 
 
-def test_posing_does_not_import_the_compiler() -> None:
+def _xyzw(quaternion: torch.Tensor) -> torch.Tensor:
+    return quaternion.roll(-1, dims=-1)
+
+
+@pytest.mark.parametrize("length", [1e-7, 1e-3, 1.0, 2.5, 3.1])
+def test_conversions_and_their_derivatives_are_romas(length: float) -> None:
+    vector = length * torch.nn.functional.normalize(random_vectors((40,)), dim=-1)
+    matrix = roma.rotvec_to_rotmat(vector)
+    six = r.matrix_to_six_numbers(matrix) + 0.1 * random_vectors((40, 2)).flatten(-2)
+    other = random_vectors((40,)).flip(0)
+    pairs = [
+        (vector, lambda v: _xyzw(r.rotation_vector_to_quaternion(v)), roma.rotvec_to_unitquat),
+        (matrix, lambda m: _xyzw(r.matrix_to_quaternion(m)), roma.rotmat_to_unitquat),
+        (matrix, r.matrix_to_rotation_vector, roma.rotmat_to_rotvec),
+        (r.matrix_to_quaternion(matrix), r.quaternion_to_matrix, lambda q: roma.unitquat_to_rotmat(
+            _xyzw(torch.nn.functional.normalize(q, dim=-1)))),
+        (six, r.six_numbers_to_matrix, lambda s: roma.special_gramschmidt(s.unflatten(-1, (2, 3)).mT)),
+        (vector, lambda v: r.compose_rotation_vectors(v, other), lambda v: roma.rotvec_composition([v, other])),
+    ]  # fmt: skip
+    for given, ours, theirs in pairs:
+        found = []
+        for convert in (ours, theirs):
+            leaf = given.clone().requires_grad_()
+            value = convert(leaf)
+            weights = torch.linspace(-1, 1, value.numel(), dtype=value.dtype).reshape(value.shape)
+            found.append((value.detach(), torch.autograd.grad((value * weights).sum(), leaf)[0]))
+        for mine, romas in zip(*found):
+            torch.testing.assert_close(mine, romas, rtol=1e-5, atol=2e-6)
+
+
+def test_what_drives_does_not_import_the_compiler() -> None:
     """It takes longer than torch itself, in every command and every process that renders."""
-    script = "import sys, lca_shared.body; assert not {'roma', 'torch._dynamo'} & set(sys.modules)"
+    script = """
+import sys, torch, lca_shared.body
+from lca_shared import rotations as r
+v = r.quaternion_to_rotation_vector(r.matrix_to_quaternion(r.six_numbers_to_matrix(torch.randn(4, 6))))
+r.compose_rotation_vectors(v, r.matrix_to_rotation_vector(r.quaternion_to_matrix(r.rotation_vector_to_quaternion(v))))
+assert not {'roma', 'torch._dynamo'} & set(sys.modules)
+"""
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
