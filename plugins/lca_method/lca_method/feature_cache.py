@@ -7,7 +7,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lca_method.batch import ReferenceViews
-from lca_method.networks.lca import LCA, ReferenceFeatures
+from lca_method.networks.lca import LCA
+from lca_method.networks.reference_features import ReferenceFeatures
 from lca_method.plain_configs import plain, text_tensor
 from lca_shared.errors import UserError
 from lca_shared.storage import atomic_path

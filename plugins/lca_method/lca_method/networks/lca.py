@@ -1,6 +1,6 @@
 """LCA: reference pictures -> a person's canonical Gaussians -> Gaussians of any pose and expression (Section 3.1)."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -25,7 +25,9 @@ from lca_method.networks.image_tokens import ImageTokenizer, ImageTokens
 from lca_method.networks.placement import place
 from lca_method.networks.projected_colors import ProjectedColors
 from lca_method.networks.projected_outline import ProjectedOutline, outline_profile
+from lca_method.networks.reference_features import ReferenceFeatures
 from lca_method.networks.subject import SubjectCode
+from lca_method.networks.token_code import TokenCode
 from lca_shared.body.anchors import SurfacePoints, body_at
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.encoders import ImageEncoder, build_encoder
@@ -33,14 +35,6 @@ from lca_shared.errors import UserError
 from lca_shared.gaussians import Gaussians
 from lca_shared.skinning import apply_blended, blend_transforms
 from lca_shared.tensors import Float, Tensor
-
-
-@dataclass(frozen=True)
-class ReferenceFeatures:
-    """An image encoder's features of reference views; of a frozen encoder they may be kept and given again."""
-
-    body: Float[Tensor, "*b views patches features"]
-    face: Float[Tensor, "*b views face_patches features"]
 
 
 class LCA(nn.Module):
@@ -153,13 +147,25 @@ class LCA(nn.Module):
         features: ReferenceFeatures | None = None,
         step: int | None = None,
     ) -> SubjectCode:
-        """What is done once a person: encoder and canonical head.
+        """What is done once a person: :meth:`read` and :meth:`decode`.
 
         Args:
             references: any number of views, in any order.
             shape: shape coefficients of the body model.
             features: of :meth:`features`, if they were kept.
             step: training step, for the bound on scales (see ``GaussianHeadsConfig``); None = after training.
+        """
+        return self.decode(self.read(references, shape, features), shape, step)
+
+    def read(
+        self,
+        references: ReferenceViews,
+        shape: Float[Tensor, "*b coefficients"],
+        features: ReferenceFeatures | None = None,
+    ) -> TokenCode:
+        """The encoder: all that the heads will know of a person.
+
+        Args: as of :meth:`encode`.
         """
         features = self.features(references) if features is None else features
         body_tokens = self._tokens(features.body, references.images, references.masks)
@@ -178,6 +184,15 @@ class LCA(nn.Module):
                 if self.projected_colors is not None:
                     found, start = self._projected(references, shape, found)
                 looked_up = color_logits(found)
+        return TokenCode(tokens, looked_up, start)
+
+    def decode(self, code: TokenCode, shape: Float[Tensor, "*b coefficients"], step: int | None = None) -> SubjectCode:
+        """Canonical head: what tokens say of a person, from pictures (:meth:`read`) or made otherwise.
+
+        Args: tokens and starts; shape coefficients; ``step`` of :meth:`encode`.
+        """
+        tokens, looked_up, start = code.tokens, code.color_logits, code.start
+        with torch.autocast(tokens.device.type, enabled=False):
             limit = self.config.heads.scale_limit(step)
             initial = (self.initial_scales, self.initial_quaternions, limit)
             if self.canonical_head is not None:
@@ -210,7 +225,7 @@ class LCA(nn.Module):
             if self.config.template_expression:
                 expression = self.driving_vector.expression.template_coefficients(driving).float()
             frame = frame_of_body(self.point_body, code.shape[..., None, :], driving.pose, expression)
-            canonical = _repeated(code.canonical, driving.expression.shape[-2])
+            canonical = code.canonical_of_frames(driving.expression.shape[-2])
             return frame.carried(canonical), frame.carried(deltas.in_full().applied_to(canonical))
 
     def coded(self, driving: DrivingSignal, faces: FaceViews | None) -> DrivingSignal:
@@ -289,13 +304,3 @@ _POINT_FREQUENCIES = 4
 """Of the position code of the Gaussians' points that ``ProjectedOutline`` reads."""
 _SCALE_PER_SPACING = 0.6
 """Round Gaussians on a square grid overlap into an even sheet when their deviation is about 0.6 of its spacing."""
-
-
-def _repeated(gaussians: Gaussians, frames: int) -> Gaussians:
-    """A new axis of ``frames`` after the batch axes, without copying."""
-    at = len(gaussians.batch_shape)
-
-    def repeat(value: Tensor) -> Tensor:
-        return value.unsqueeze(at).expand(*value.shape[:at], frames, *value.shape[at:])
-
-    return Gaussians(**{f.name: repeat(getattr(gaussians, f.name)) for f in fields(gaussians)})

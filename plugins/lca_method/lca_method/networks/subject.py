@@ -1,6 +1,6 @@
 """What the encoder makes of a person: all that driving needs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from lca_shared.gaussians import Gaussians
 from lca_shared.tensors import Float, Tensor
@@ -20,3 +20,12 @@ class SubjectCode:
     """In the person's rest pose, metres."""
     offsets: Float[Tensor, "*b gaussians 3"]
     """Metres, from each Gaussian's point on the person's shaped rest body: what the position regularizer sees."""
+
+    def canonical_of_frames(self, frames: int) -> Gaussians:
+        """``canonical`` with a new axis of ``frames`` after the batch axes, without copying."""
+        at = len(self.canonical.batch_shape)
+
+        def repeated(value: Tensor) -> Tensor:
+            return value.unsqueeze(at).expand(*value.shape[:at], frames, *value.shape[at:])
+
+        return Gaussians(**{f.name: repeated(getattr(self.canonical, f.name)) for f in fields(self.canonical)})
