@@ -140,10 +140,10 @@ def _evaluate(output: Path, training: Path, lpips: bool) -> str:
         warnings.simplefilter("ignore", FutureWarning)
         from nerfstudio.utils.eval_utils import eval_setup
 
+    from lca_dataparsers.pictures import write_picture, write_video
     from lca_method.avatar.motion import Motion
     from lca_method.batch import moved_to
     from lca_method.demo.contact_sheet import contact_sheet
-    from lca_method.demo.files import write_picture, write_video
     from lca_method.demo.show import HEADINGS, KeptCode, driven_frames, posed_predictor, sheet_row
     from lca_method.evaluation import constant_color, evaluate, mean_person_color, summary
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
+from lca_dataparsers.pictures import write_picture, write_video
 from lca_method.demo.contact_sheet import GAP, LABEL_HEIGHT, Row, as_bytes, contact_sheet
-from lca_method.demo.files import write_picture, write_video
 from lca_method.evaluation import ImageScore, constant_color, evaluate, mean_person_color, summary
 
 

@@ -1,6 +1,5 @@
 """What processing made of a clip, drawn over it: a video, or a sheet of photos."""
 
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -8,6 +7,7 @@ import cv2
 import numpy as np
 
 from lca_dataparsers.overlay import RED, YELLOW, draw_mask_outline, draw_mesh_overlay, draw_points
+from lca_dataparsers.pictures import VideoWriter
 from lca_dataparsers.processing.records import FittedClip
 from lca_shared.body import CompactBody
 from lca_shared.cameras import Cameras
@@ -89,35 +89,18 @@ class VideoOverlay:
     wanted = True
 
     def __init__(self, path: Path, rate: float) -> None:
-        self._atomic, self._rate = atomic_path(path), rate
-        self._stream: Any = None
+        self._writer = VideoWriter(path, rate, crf=23)
 
     def __enter__(self) -> "VideoOverlay":
-        import av
-
-        self._container = av.open(str(self._atomic.__enter__()), "w", format="mp4")
+        self._writer.__enter__()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        if error[0] is None and self._stream is not None:
-            self._mux(None)
-        self._container.close()
-        self._atomic.__exit__(*error)
+        self._writer.__exit__(*error)
 
     def add(self, image: np.ndarray) -> None:
-        """Append a picture, uint8 [h, w, 3]; sides are even."""
-        import av
-
-        if self._stream is None:
-            self._stream = self._container.add_stream("libx264", rate=Fraction(self._rate).limit_denominator(1001))
-            self._stream.height, self._stream.width = image.shape[:2]
-            self._stream.pix_fmt = "yuv420p"
-            self._stream.options = {"crf": "23", "preset": "veryfast"}
-        self._mux(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24"))
-
-    def _mux(self, frame: Any) -> None:
-        for packet in self._stream.encode(frame):
-            self._container.mux(packet)
+        """Append a picture, uint8 [h, w, 3]."""
+        self._writer.add(image)
 
 
 class SheetOverlay:

@@ -36,13 +36,13 @@ def run(config: AttentionConfig) -> None:
     """
     from itertools import chain
 
+    from lca_dataparsers.pictures import write_picture
     from lca_method.analysis.attention_maps import last_layer_attention
     from lca_method.analysis.attention_places import focus, places_in_views
     from lca_method.analysis.attention_sheet import attention_sheet
     from lca_method.analysis.body_points import POINTS, tokens_at
     from lca_method.analysis.people import ShownPeople
     from lca_method.analysis.writing import device_named, print_rows, write_csv
-    from lca_method.demo.files import write_picture
     from lca_method.trained_network import load_network
     from lca_shared.errors import UserError
 

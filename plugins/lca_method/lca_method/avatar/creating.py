@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from lca_dataparsers.dataset.schema import DATASET_FILE, SHARDS_FILE
+from lca_dataparsers.pictures import write_picture, write_video
 from lca_dataparsers.processing.command import ProcessConfig
 from lca_dataparsers.processing.command import run as process
 from lca_method.analysis.people import ShownPeople
@@ -21,7 +22,6 @@ from lca_method.avatar.motion import Motion
 from lca_method.avatar.viewpoints import cameras_around
 from lca_method.batch import DrivingSignal
 from lca_method.checkpoints import fingerprint
-from lca_method.demo.files import write_picture, write_video
 from lca_method.trained_network import TrainedNetwork, load_network
 from lca_shared.errors import UserError
 

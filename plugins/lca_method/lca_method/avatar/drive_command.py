@@ -100,7 +100,7 @@ def run(config: DriveConfig) -> None:
 
 
 def _written(frames: "Iterator[np.ndarray]", output: Path, rate: float) -> int:
-    from lca_method.demo.files import write_picture, write_video
+    from lca_dataparsers.pictures import write_picture, write_video
 
     if output.suffix:
         return write_video(frames, output, rate)

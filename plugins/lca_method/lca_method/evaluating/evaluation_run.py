@@ -8,11 +8,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from lca_dataparsers.pictures import write_picture
 from lca_method.analysis.writing import device_named
 from lca_method.batch import moved_to
 from lca_method.checkpoints import fingerprint
 from lca_method.demo.contact_sheet import contact_sheet
-from lca_method.demo.files import write_picture
 from lca_method.evaluating.command import EvalConfig
 from lca_method.evaluating.report import Part, markdown, print_table, write_pictures_csv
 from lca_method.evaluating.scores import PictureScore, intervals, means_of_people, score_picture
