@@ -30,10 +30,11 @@ ENTRY_POINTS = {
         ("nerfstudio.method_configs", "lca-pretrain"),
         ("nerfstudio.method_configs", "lca-pretrain-tiny"),
         ("nerfstudio.method_configs", "lca-pretrain-face-tiny"),
+        ("nerfstudio.method_configs", "lca-pretrain-small"),
         ("nerfstudio.method_configs", "lca-posttrain"),
         ("nerfstudio.method_configs", "lca-posttrain-tiny"),
     },
-    "genlca-method": set(),
+    "genlca-method": {("console_scripts", "genlca")},
 }
 INSPECT = """
 import importlib, importlib.metadata as metadata, json, sys

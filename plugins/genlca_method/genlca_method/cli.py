@@ -1,0 +1,19 @@
+"""The ``genlca`` command: one subcommand per module, imported when it runs."""
+
+import sys
+from collections.abc import Sequence
+
+from genlca_method.visibility.command import VisibilityCommandConfig
+from lca_shared.command_line import run_subcommand
+
+SUBCOMMANDS = {"visibility": VisibilityCommandConfig}
+"""Configurations by name; the module of each has ``run(config)``."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``genlca``; see :func:`lca_shared.command_line.run_subcommand`."""
+    return run_subcommand("genlca", "Generate and edit codec avatars.", SUBCOMMANDS, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

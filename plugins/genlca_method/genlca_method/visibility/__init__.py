@@ -1,0 +1,1 @@
+"""Which points of a body its pictures show."""
