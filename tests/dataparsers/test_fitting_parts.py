@@ -293,3 +293,13 @@ def test_a_head_that_fills_the_picture_was_filmed_with_a_long_lens() -> None:
     close = made_observations(shape, pose, level_camera(1, 3.0, 4000.0, (512, 512), height=0.75))
     focal, _ = focal_prior(close, config)
     assert 4000 / 3.0 * 0.8 < focal < 4000 / 3.0 * 1.25  # what brings this head to one metre
+
+
+def test_the_search_begins_with_the_best_turn() -> None:
+    from lca_dataparsers.processing.fitting.start import _best_turn
+    from lca_shared.rotations import nearest_rotation
+
+    random = torch.Generator().manual_seed(0)
+    rest, seen = torch.randn(7, 3, generator=random), torch.randn(20, 7, 3, generator=random)
+    weights = torch.rand(7, 1, generator=random)
+    torch.testing.assert_close(_best_turn(rest, seen, weights), nearest_rotation((weights * seen).mT @ rest))

@@ -2,20 +2,20 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 
+from lca_dataparsers.processing.fitting.compiled.objective import Objective, Person
+from lca_dataparsers.processing.fitting.compiled.unknowns import Adam, Unknowns, keep_fitted
 from lca_dataparsers.processing.fitting.config import FitConfig
 from lca_dataparsers.processing.fitting.limits import LimitTable
 from lca_dataparsers.processing.fitting.point_body import PointBody
 from lca_dataparsers.processing.fitting.state import FitState, Prediction, predict
 from lca_dataparsers.processing.fitting.targets import Targets
-from lca_dataparsers.processing.fitting.terms import TERMS, TermContext
-from lca_dataparsers.processing.fitting.terms.head_outline import outline_partners
 from lca_shared.tensors import Float, Int, Tensor
 
-SILHOUETTE_TERMS = ("outside", "coverage", "head_outline")
 PARTNER_REFRESH = 20
 """Iterations between searches for the surface points nearest to the mask's outline."""
 SHAPE_RATE, FOCAL_RATE = 3.0, 0.2
@@ -66,33 +66,22 @@ def run_stage(problem: Problem, targets: Targets, state: FitState, stage: Stage)
     """Lower the objective from ``state``; the result has no gradients."""
     config = problem.config
     weights = {name: value * getattr(config.weights, name) for name, value in stage.weights.items()}
-    weights = {name: value for name, value in weights.items() if value}
-    silhouette = any(name in weights for name in SILHOUETTE_TERMS)
-    problem = problem if silhouette else replace(problem, body=problem.body.without_surface())
-    displacements = problem.body.face_displacements(targets.expression)
-    state = state.settled()
-    optimiser, scheduler = _optimiser(state, stage, config)
-    partner = torch.zeros_like(targets.contour_weight, dtype=torch.long)
-    beside = torch.zeros_like(targets.outline[..., 0], dtype=torch.long)
-    for iteration in range(_iterations(stage, config)):
-        optimiser.zero_grad()
-        prediction = problem.predict(targets, state, displacements)
-        if silhouette and iteration % PARTNER_REFRESH == 0:
-            partner = nearest_surface_points(prediction, targets)
-            beside = outline_partners(prediction, targets)
-        context = TermContext(
-            prediction, targets, problem.limits, config, problem.focal_sigma, partner, beside, stage.cutoff
-        )
-        total = torch.stack([weight * TERMS[name](context) for name, weight in weights.items()]).sum()
-        total.backward()
-        optimiser.step()
-        scheduler.step()
-        with torch.no_grad():
-            state.rotations.copy_(problem.limits.fitted_part(state.rotations))
-            if state.shape.requires_grad:
-                state.shape.mul_(problem.shape_mask)
+    person = Person(problem.body, problem.limits, config, problem.focal, problem.focal_sigma)
+    objective = Objective(person, targets, {name: value for name, value in weights.items() if value}, stage.cutoff)
+    at = Unknowns.of(state.settled(), shape_is_free="shape" in stage.free)
+    free, shape_mask = _fitted_axes(problem.limits), problem.shape_mask.numpy()
+    optimiser, iterations = _optimiser(at, stage), _iterations(stage, config)
+    for iteration in range(iterations):
+        if objective.silhouette and iteration % PARTNER_REFRESH == 0:
+            objective.pose(at)
+            objective.find_partners()
+        _, slope = objective.gradient(at)
+        # a cosine from the stage's rate to a tenth of it
+        optimiser.step(slope, 0.1 + 0.45 * (1.0 + math.cos(math.pi * iteration / iterations)))
+        keep_fitted(free, at.rotations)
+        at.shape[...] *= shape_mask
         problem.advance(len(targets))
-    return state.settled()
+    return at.state().settled()
 
 
 def nearest_surface_points(prediction: Prediction, targets: Targets) -> Int[Tensor, "frames contour"]:
@@ -110,24 +99,21 @@ def _iterations(stage: Stage, config: FitConfig) -> int:
     return max(10, round(stage.iterations * config.effort))
 
 
-def _optimiser(
-    state: FitState, stage: Stage, config: FitConfig
-) -> tuple[torch.optim.Adam, torch.optim.lr_scheduler.LambdaLR]:
-    """Adam over what the stage frees, with a cosine from the stage's rate to a tenth of it."""
+def _optimiser(at: Unknowns, stage: Stage) -> Adam:
+    """Adam over what the stage frees."""
     unknowns = {
-        "pose": ([state.rotations, state.root_delta], 1.0),
-        "translation": ([state.translation], 1.0),
-        "shape": ([state.shape], SHAPE_RATE),
-        "focal": ([state.log_focal], FOCAL_RATE),
+        "pose": (("rotations", 1.0), ("root_delta", 1.0)),
+        "translation": (("translation", 1.0),),
+        "shape": (("shape", SHAPE_RATE),),
+        "focal": (("log_focal", FOCAL_RATE),),
     }
-    groups = []
-    for name in stage.free:
-        tensors, factor = unknowns[name]
-        groups.append({"params": [t.requires_grad_(True) for t in tensors], "lr": factor * stage.rate})
-    optimiser = torch.optim.Adam(groups, betas=(0.9, 0.99))
-    total = _iterations(stage, config)
-    cosine = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda i: 0.1 + 0.45 * (1.0 + math.cos(math.pi * i / total)))
-    return optimiser, cosine
+    chosen = [part for name in stage.free for part in unknowns[name]]
+    return Adam({name: (getattr(at, name), factor * stage.rate) for name, factor in chosen})
+
+
+def _fitted_axes(limits: LimitTable) -> np.ndarray:
+    """[driven, 3, 3] float32: what each joint's rotation vector is multiplied by to keep the axes that are fitted."""
+    return (limits.frames.mT @ (limits.free[..., None] * limits.frames)).numpy()
 
 
 def stage_cost(stages: tuple[Stage, ...], frames: int, config: FitConfig) -> int:

@@ -5,7 +5,6 @@ import torch
 from lca_dataparsers.processing.fitting.point_body import PointBody
 from lca_dataparsers.processing.fitting.state import FitState, Prediction, rest_state, to_camera
 from lca_dataparsers.processing.fitting.targets import Targets
-from lca_shared.rotations import nearest_rotation
 from lca_shared.tensors import Float, Tensor
 
 TORSO_WEIGHTS = {11: 1.0, 12: 1.0, 23: 1.0, 24: 1.0, 7: 0.3, 8: 0.3, 0: 0.3}
@@ -19,7 +18,7 @@ def start_state(targets: Targets, body: PointBody, driven: int) -> FitState:
     weights = body.points.new_tensor(list(TORSO_WEIGHTS.values()))[:, None]
     rest = _centred(body.points[body.groups["body"]][landmarks], weights)
     seen = _centred(from_camera(targets.body_world[:, landmarks]), weights)
-    return FitState(**{**vars(state), "root_start": nearest_rotation((weights * seen).mT @ rest)})
+    return FitState(**{**vars(state), "root_start": _best_turn(rest, seen, weights)})
 
 
 def from_camera(points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
@@ -40,6 +39,19 @@ def placed(state: FitState, prediction: Prediction, targets: Targets, focal: flo
     normal = torch.einsum("tri,tr,trj->tij", rows, weights, rows)
     moved = torch.linalg.solve(normal, torch.einsum("tri,tr,tr->ti", rows, weights, right))
     return FitState(**{**vars(state), "translation": from_camera(moved)})
+
+
+def _best_turn(
+    rest: Float[Tensor, "points 3"], seen: Float[Tensor, "frames points 3"], weights: Float[Tensor, "points 1"]
+) -> Float[Tensor, "frames 3 3"]:
+    """Rotations that bring ``rest`` nearest to ``seen``, both centred (W. Kabsch, 1976).
+
+    Not roma's: with it comes torch's compiler, which takes longer to load than a clip to fit.
+    """
+    left, _, right = torch.linalg.svd((weights * seen).mT @ rest)
+    sign = torch.ones_like(left[..., 0])
+    sign[..., 2] = torch.linalg.det(left @ right)
+    return (left * sign[..., None, :]) @ right
 
 
 def _centred(points: Float[Tensor, "*batch points 3"], weights: Float[Tensor, "points 1"]) -> Tensor:
