@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lca_method.avatar.bundle import AvatarRecord, load_avatar, save_avatar
+from lca_method.avatar.cpu_driver import CpuDriver
 from lca_method.avatar.from_network import avatar_of
 from lca_method.networks import LCA
 from lca_shared.cameras import Cameras, look_at, pinhole_intrinsics
@@ -60,6 +61,16 @@ def test_drives_as_the_model_does(trained, body, random_references, random_drivi
         _close(one, posed[2], atol=1e-5, rtol=1e-4)
 
 
+def test_drives_as_the_model_does_in_reused_buffers(trained, body, random_references, random_driving):
+    code, driving = _code(trained, body, random_references), random_driving((3,))
+    canonical, posed = trained.drive(code, driving)
+    driver = CpuDriver(avatar_of(trained, code))
+    for frame in range(3):
+        signal = _frame(driving, frame)
+        _close(driver.gaussians(signal, pose_dependent=False), canonical[frame], atol=1e-5, rtol=1e-4)
+        _close(driver.gaussians(signal), posed[frame], atol=1e-5, rtol=1e-4)
+
+
 def test_pictures_are_the_models(trained, body, random_references, random_driving):
     code, driving = _code(trained, body, random_references), random_driving((2,))
     camera = Cameras(look_at(torch.tensor([0.0, -3.0, 0.0]), torch.zeros(3)), pinhole_intrinsics(60.0, 48, 48), 48, 48)
@@ -71,6 +82,9 @@ def test_pictures_are_the_models(trained, body, random_references, random_drivin
     truth = rasterize(trained.drive(code, driving)[1], camera, background=white)
     torch.testing.assert_close(shown.colors, truth.colors, atol=1e-4, rtol=0)
     assert (shown.alpha.amax(dim=(1, 2, 3)) > 0.5).all()
+    bytes_of = torch.empty(48, 48, 3, dtype=torch.uint8)
+    CpuDriver(avatar).picture(_frame(driving, 1), camera, white, bytes_of)
+    torch.testing.assert_close(bytes_of.movedim(-1, 0) / 255, truth.colors[1].clamp(0, 1), atol=0.6 / 255, rtol=0)
 
 
 def test_learned_codes_drive(config, body, random_references, random_driving):
@@ -162,6 +176,11 @@ found = [name for name in sys.modules if name.split(".")[0] in ("nerfstudio", "t
 assert not found and "lca_shared.encoders.patch" not in sys.modules, found
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def _frame(driving, index):
+    values = {f.name: _at(getattr(driving, f.name), slice(index, index + 1)) for f in fields(driving)}
+    return replace(driving, **values)
 
 
 def _at(value, index):

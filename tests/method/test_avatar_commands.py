@@ -11,11 +11,12 @@ import torch
 from PIL import Image
 
 from lca_method.avatar.bundle import AvatarRecord, load_avatar, save_avatar
-from lca_method.avatar.filming import filmed
+from lca_method.avatar.filming import filmed, in_batches
 from lca_method.avatar.from_network import avatar_of
 from lca_method.avatar.motion import Motion, leg_length
 from lca_method.avatar.motion_files import read_motion, write_motion
 from lca_method.avatar.resizing import resized
+from lca_method.avatar.retargeting import retargeted
 from lca_method.avatar.viewpoints import cameras_around
 from lca_method.cli import main
 from lca_shared.cameras import project
@@ -144,17 +145,23 @@ def test_the_body_is_in_the_picture(body, view, follow) -> None:
         assert right > 20  # the person's left, +X, is on the right of the picture
 
 
-def test_frames_do_not_depend_on_how_many_are_computed_at_once(bundle, motion: Motion) -> None:
+def test_both_ways_of_filming_give_the_same_pictures(bundle, motion: Motion) -> None:
     avatar = load_avatar(bundle).avatar
-    motion = motion.walked(0.0)
+    motion = retargeted(motion, avatar.body, 10.0)
     cameras = cameras_around(avatar.body, motion.signal.pose.root_translation, (40, 48))
-    one, four = (list(filmed(avatar, motion, cameras, torch.ones(3), together=n)) for n in (1, 3))
-    for first, second in zip(one, four, strict=True):
-        assert first.shape == (48, 40, 3) and np.abs(first.astype(int) - second).max() <= 1
+    for background in (torch.ones(3), torch.tensor([0.2, 0.5, 0.9]), None):
+        fast = list(filmed(avatar, motion, cameras, background))
+        again = [picture.copy() for picture in filmed(avatar, motion, cameras, background, reuse=True)]
+        slow = list(in_batches(avatar, motion, cameras, background))
+        assert len(fast) == len(slow) == len(motion) > 4
+        for one, two, three in zip(fast, slow, again, strict=True):
+            assert one.shape == (48, 40, 4 if background is None else 3) and (one == three).all()
+            seen = slice(None) if background is not None else two[..., 3] > 0
+            assert np.abs(one[seen].astype(int) - two[seen]).max() <= 1
     clear = next(filmed(avatar, motion, cameras, None))
-    assert clear.shape == (48, 40, 4) and clear[0, 0, 3] == 0 and clear[..., 3].max() > 200
+    assert clear[0, 0, 3] == 0 and clear[..., 3].max() > 200
     over_white = clear[..., :3] * (clear[..., 3:] / 255) + 255 - clear[..., 3:]
-    assert np.abs(over_white - one[0]).max() < 3
+    assert np.abs(over_white - next(filmed(avatar, motion, cameras, torch.ones(3)))).max() < 3
 
 
 def test_driving_by_command(bundle, motion: Motion, tmp_path: Path, capsys) -> None:

@@ -1,14 +1,10 @@
 """``lca drive``: an avatar and a motion into a video."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import tyro
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -57,6 +53,7 @@ def run(config: DriveConfig) -> None:
     import torch
     from tqdm import tqdm
 
+    from lca_dataparsers.pictures import PictureWriter, VideoWriter
     from lca_method.avatar.bundle import load_avatar
     from lca_method.avatar.colors import named_color
     from lca_method.avatar.filming import filmed
@@ -89,22 +86,18 @@ def run(config: DriveConfig) -> None:
         turns=config.turns,
         follow=config.follow,
     )
-    begun = time.monotonic()
-    shown = tqdm(filmed(avatar, motion, cameras, background), total=len(motion), desc="filming", unit="frame")
-    count = _written((frame for frame in shown), config.output, rate)
-    reached = count / (time.monotonic() - begun)
-    print(
-        f"Wrote {count} frames ({rate:.3g} a second) to {config.output} at {reached:.1f} frames a second, "
-        f"{avatar.canonical.count} Gaussians, {config.size[0]} x {config.size[1]} on {device}."
+    frames = tqdm(
+        filmed(avatar, motion, cameras, background, reuse=True), total=len(motion), desc="filming", unit="frame"
     )
-
-
-def _written(frames: "Iterator[np.ndarray]", output: Path, rate: float) -> int:
-    from lca_dataparsers.pictures import write_picture, write_video
-
-    if output.suffix:
-        return write_video(frames, output, rate)
-    count = 0
-    for count, frame in enumerate(frames, start=1):
-        write_picture(frame, output / f"{count - 1:06d}.png")
-    return count
+    begun = first = time.monotonic()
+    with VideoWriter(config.output, rate) if video else PictureWriter(config.output) as writer:
+        for frame in frames:
+            writer.add(frame)
+            first = time.monotonic() if writer.count == 1 else first
+    ended = time.monotonic()
+    sustained = (writer.count - 1) / (ended - first) if writer.count > 1 else 1 / (ended - begun)
+    print(
+        f"Wrote {writer.count} frames ({rate:.3g} a second) to {config.output}: {sustained:.1f} frames a second "
+        f"with encoding, after {first - begun:.1f} s for the first; {avatar.canonical.count} Gaussians, "
+        f"{config.size[0]} x {config.size[1]} on {device}."
+    )

@@ -7,19 +7,17 @@ import torch
 
 from lca_method.avatar.avatar import Avatar
 from lca_method.avatar.motion import Motion
-from lca_shared.body.model import BodyPose
+from lca_method.batch import DrivingSignal
 from lca_shared.cameras import Cameras
 from lca_shared.rendering import rasterize
 from lca_shared.tensors import Float, Tensor
 
+TOGETHER = 4
+"""Frames whose Gaussians a GPU computes at once; it changes the time, not the pictures."""
+
 
 def filmed(
-    avatar: Avatar,
-    motion: Motion,
-    cameras: Cameras,
-    background: Float[Tensor, "3"] | None,
-    *,
-    together: int = 4,
+    avatar: Avatar, motion: Motion, cameras: Cameras, background: Float[Tensor, "3"] | None, *, reuse: bool = False
 ) -> Iterator[np.ndarray]:
     """Pictures uint8 [height, width, 3], one for each frame; with alpha [height, width, 4] if there is no background.
 
@@ -28,30 +26,57 @@ def filmed(
         motion: named as the avatar's rig (``Motion.named``).
         cameras: ``[frames]``.
         background: sRGB.
-        together: frames whose Gaussians are computed at once; it changes the time, not the pictures.
+        reuse: each picture may lie in the memory of the one before, which is no longer needed.
     """
+    on_cpu = avatar.device.type == "cpu"
+    return (_on_cpu if on_cpu else in_batches)(avatar, motion, cameras, background, reuse)
+
+
+def _on_cpu(
+    avatar: Avatar, motion: Motion, cameras: Cameras, background: Float[Tensor, "3"] | None, reuse: bool
+) -> Iterator[np.ndarray]:
+    from lca_method.avatar.cpu_driver import CpuDriver  # Numba takes a second that a GPU need not wait
+
+    driver = CpuDriver(avatar)
+    shape = (cameras.height, cameras.width, 4 if background is None else 3)
+    picture = torch.empty(shape, dtype=torch.uint8)
+    for index in range(len(motion)):
+        driver.picture(signal_at(motion, slice(index, index + 1)), cameras[index], background, picture)
+        yield picture.numpy()
+        if not reuse:
+            picture = torch.empty_like(picture)
+
+
+def in_batches(
+    avatar: Avatar, motion: Motion, cameras: Cameras, background: Float[Tensor, "3"] | None, reuse: bool = False
+) -> Iterator[np.ndarray]:
+    """:func:`filmed` through ``Avatar.drive``, on any device."""
     device = avatar.device
     solid = None if background is None else background.to(device)
     with torch.inference_mode():
-        for start in range(0, len(motion), together):
-            part = slice(start, start + together)
-            gaussians = _driven(avatar, motion, part)
+        for start in range(0, len(motion), TOGETHER):
+            signal = signal_at(motion, slice(start, start + TOGETHER))
+            gaussians = avatar.drive(
+                signal.pose.to(device),
+                signal.expression.to(device),
+                code=None if signal.code is None else signal.code.to(device),
+                joint_confidence=None if signal.joint_confidence is None else signal.joint_confidence.to(device),
+            )
             for index in range(gaussians.batch_shape[0]):
                 shown = rasterize(gaussians[index], cameras[start + index].to(device), background=solid)
                 picture = shown.colors if solid is not None else _straight(shown.colors, shown.alpha)
                 yield (picture.clamp(0, 1) * 255 + 0.5).to(torch.uint8).movedim(0, -1).cpu().numpy()
 
 
-def _driven(avatar: Avatar, motion: Motion, part: slice):
+def signal_at(motion: Motion, rows: slice) -> DrivingSignal:
+    """The driving signal of some frames, float32."""
     signal = motion.signal
-    device = avatar.device
-    pose: BodyPose = signal.pose[part].to(device, torch.float32)
-    code, confidence = signal.code, signal.joint_confidence
-    return avatar.drive(
-        pose,
-        signal.expression[part].to(device),
-        code=None if code is None else code[part].to(device),
-        joint_confidence=None if confidence is None else confidence[part].to(device),
+    confidence, code = signal.joint_confidence, signal.code
+    return DrivingSignal(
+        signal.pose[rows].to(dtype=torch.float32),
+        signal.expression[rows].float(),
+        None if confidence is None else confidence[rows].float(),
+        None if code is None else code[rows].float(),
     )
 
 
