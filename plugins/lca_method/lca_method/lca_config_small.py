@@ -1,4 +1,4 @@
-"""A method between the tiny and the paper's: four times the Gaussians of ``lca-pretrain-tiny``, and sharper pictures."""
+"""A method between the tiny and the paper's: four times the Gaussians of the tiny one, and sharper pictures."""
 
 from copy import deepcopy
 from dataclasses import replace
