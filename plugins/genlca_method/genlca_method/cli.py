@@ -3,10 +3,11 @@
 import sys
 from collections.abc import Sequence
 
+from genlca_method.tokens.command import TokenizeConfig
 from genlca_method.visibility.command import VisibilityCommandConfig
 from lca_shared.command_line import run_subcommand
 
-SUBCOMMANDS = {"visibility": VisibilityCommandConfig}
+SUBCOMMANDS = {"visibility": VisibilityCommandConfig, "tokenize": TokenizeConfig}
 """Configurations by name; the module of each has ``run(config)``."""
 
 

@@ -1,0 +1,42 @@
+"""A small LCA, trained for two steps, and tokens made with it."""
+
+from pathlib import Path
+
+import pytest
+from small_people import write_people
+from small_runs import small_run, trained
+
+from genlca_method.cli import main
+from lca_method.trained_network import TrainedNetwork, load_network
+
+
+@pytest.fixture(scope="session")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three people to train on, one for testing; six frames each."""
+    splits = {"anna": "train", "bela": "train", "cleo": "train", "emil": "test"}
+    return write_people(tmp_path_factory.mktemp("people") / "people", splits)
+
+
+@pytest.fixture(scope="session")
+def lca_run(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a training run of LCA with 48 tokens."""
+    config = small_run(people, tmp_path_factory.mktemp("lca"), steps=2)
+    trainer = trained(config)
+    config.save_config()
+    return trainer.base_dir
+
+
+@pytest.fixture(scope="session")
+def lca(lca_run: Path) -> TrainedNetwork:
+    """The trained model."""
+    return load_network(lca_run)
+
+
+@pytest.fixture(scope="session")
+def tokens(people: Path, lca_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Token shards: two samples of each of the four people."""
+    folder = tmp_path_factory.mktemp("tokens") / "tokens"
+    options = ["--samples", "2", "--references", "3", "--shard-samples", "3", "--part-size", "16"]
+    where = ["--checkpoint", str(lca_run), "--data", str(people), "--output-dir", str(folder)]
+    assert main(["tokenize", *where, *options]) == 0
+    return folder
