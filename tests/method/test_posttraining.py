@@ -27,11 +27,14 @@ def pretrained(people: Path, tmp_path_factory: pytest.TempPathFactory) -> LCATra
     return trainer
 
 
-def test_a_checkpoint_is_found_by_file_run_and_config(pretrained: LCATrainer, tmp_path: Path) -> None:
+def test_a_checkpoint_is_found_by_file_run_and_config(
+    pretrained: LCATrainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = pretrained.base_dir
     file = run / "nerfstudio_models" / "step-000000002.ckpt"
     for place in (file, run, run / "nerfstudio_models", run / "config.yml", str(run)):
         assert find_checkpoint(place) == file
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(UserError, match="Hub"):
         find_checkpoint("somebody/lca-large")
     with pytest.raises(UserError, match="does not exist"):

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,9 @@ from typing import Any
 
 import torch
 
+from lca_method.hub.kinds import CONFIG_FILE, MODEL, WEIGHTS_FILE
+from lca_method.hub.model_folder import as_checkpoint, is_model_folder
+from lca_method.hub.resolving import resolve
 from lca_shared.errors import UserError
 
 CHECKPOINT_FOLDER = "nerfstudio_models"
@@ -77,25 +79,24 @@ def find_checkpoint(place: str | Path) -> Path:
 
     Args:
         place: a checkpoint file; the folder of a training run, its ``config.yml`` or its folder of checkpoints (then
-            the one of the highest step).
+            the one of the highest step); a model's folder (``config.json`` and ``model.safetensors``); the name of a
+            shipped model; or ``OWNER/NAME[@REVISION]`` on the Hugging Face Hub, which is fetched.
 
     Raises:
-        UserError: there is none, or ``place`` can only be the name of a model on a hub, which is not read yet.
+        UserError: there is none.
     """
-    path = Path(place).expanduser()
-    if path.name == "config.yml" and path.is_file():
+    return _checkpoint_at(resolve(place, MODEL).path)
+
+
+def _checkpoint_at(path: Path) -> Path:
+    if path.name in ("config.yml", CONFIG_FILE) and path.is_file():
         path = path.parent
-    if path.is_dir():
-        inner = path / CHECKPOINT_FOLDER
-        return latest_checkpoint(inner if inner.is_dir() else path)
-    if path.exists():
+    if not path.is_dir():
         return path
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", str(place)):
-        raise UserError(
-            f"There is no file or folder {place}. If it is a model's name on the Hugging Face Hub: models cannot be "
-            "taken from there yet; download the checkpoint and name the file."
-        )
-    raise UserError(f"{place} does not exist. Name a checkpoint file, or the folder or config.yml of a training run.")
+    if is_model_folder(path):
+        return path / WEIGHTS_FILE
+    inner = path / CHECKPOINT_FOLDER
+    return latest_checkpoint(inner if inner.is_dir() else path)
 
 
 def model_state(checkpoint: Mapping[str, Any], averaged: bool = True) -> dict[str, Any]:
@@ -131,11 +132,13 @@ def trained_steps(checkpoint: Mapping[str, Any]) -> int:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint: tensors and plain numbers only.
+    """Read a checkpoint, of a training run or of a model's folder: tensors and plain numbers only.
 
     Raises:
         UserError: the file is missing, broken or not a checkpoint.
     """
+    if path.suffix == ".safetensors":
+        return as_checkpoint(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:

@@ -9,6 +9,8 @@ from lca_method.avatar.create_command import CreateConfig
 from lca_method.avatar.drive_command import DriveConfig
 from lca_method.evaluating.command import EvalConfig
 from lca_method.exports.export_command import ExportConfig
+from lca_method.hub.pull_command import PullConfig
+from lca_method.hub.push_command import PushConfig
 from lca_method.viewing.view_command import ViewConfig
 from lca_shared.command_line import run_subcommand
 
@@ -20,6 +22,8 @@ SUBCOMMANDS = {
     "eval": EvalConfig,
     "analyze": AnalyzeConfig,
     "bench": BenchConfig,
+    "push": PushConfig,
+    "pull": PullConfig,
 }
 """Configurations by name; the module of each has ``run(config)``."""
 

@@ -29,6 +29,26 @@ class RunSettings:
     """People in evaluation at most, evenly chosen; -1 for all."""
 
 
+def settings_of(checkpoint: Path) -> tuple[RunSettings, str]:
+    """What a checkpoint's run (or model's folder) says: settings, and the method's name.
+
+    Raises:
+        UserError: it says nothing.
+    """
+    if checkpoint.suffix == ".safetensors":
+        from lca_method.hub.model_folder import read_record
+
+        record = read_record(checkpoint.parent)
+        if record.settings is None:
+            raise UserError(
+                f"{checkpoint.parent} holds a network alone, saved without the sizes of its pictures: read it with "
+                "LCA.from_pretrained, or share the training run with `lca push`."
+            )
+        return record.settings, record.method
+    run = read_run(run_config(checkpoint))
+    return run_settings(run), str(run.get("method_name"))
+
+
 def run_settings(run: Mapping[str, Any]) -> RunSettings:
     """Settings out of :func:`read_run`'s values; those that an older release did not write have their default."""
     manager, model = run["pipeline"]["datamanager"], run["pipeline"].get("model") or {}

@@ -1,7 +1,6 @@
 """A trained model read without nerfstudio: what the ``lca`` commands work with."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,11 @@ from lca_method.networks.config import LCAConfig
 from lca_method.networks.lca import LCA
 from lca_method.networks.subject import SubjectCode
 from lca_method.plain_configs import from_plain, from_text_tensor
-from lca_method.run_config import RunSettings, read_run, run_config, run_settings
+from lca_method.run_config import RunSettings, settings_of
 from lca_shared.body import get_body_model
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.cameras import Cameras
+from lca_shared.encoders import ImageEncoder
 from lca_shared.errors import UserError
 from lca_shared.gaussians import Gaussians
 from lca_shared.perceptual import LPIPS, load_lpips
@@ -36,11 +36,14 @@ class TrainedNetwork:
     body: CompactBody
     """On the network's device."""
     settings: RunSettings
-    run: Mapping[str, Any] = field(repr=False)
-    """The run's ``config.yml`` as plain values."""
+    method: str
+    """Of ``ns-train``."""
     checkpoint: Path
     steps: int
     """Trained, with those of the checkpoint that training began from."""
+    folder: Path
+    """Where results about it belong: the run's folder; for a model that was fetched or shipped, one in the current
+    folder."""
 
     @property
     def device(self) -> torch.device:
@@ -92,25 +95,60 @@ def load_network(place: str | Path, device: torch.device | str = "cpu") -> Train
     """Load a model.
 
     Args:
-        place: a checkpoint file inside the folder of a training run, that folder, or its ``config.yml``.
+        place: as :func:`lca_method.checkpoints.find_checkpoint` takes.
         device: where the network goes.
 
     Raises:
         UserError: there is no such checkpoint, its ``config.yml`` is missing, or another release made it.
     """
+    network, checkpoint, path = read_network(place)
+    settings, method = settings_of(path)
+    body = network.body.to(device)
+    network = network.to(device).eval().requires_grad_(False)
+    steps, folder = trained_steps(checkpoint), _results_folder(place, path)
+    return TrainedNetwork(network, body, settings, method, path, steps, folder)
+
+
+def read_network(
+    place: str | Path, body: CompactBody | None = None, encoder: ImageEncoder | None = None
+) -> tuple[LCA, dict[str, Any], Path]:
+    """The network alone, on the CPU, its checkpoint, and where that lies.
+
+    Args:
+        place: as of :func:`load_network`.
+        body: body model; by default the one of the name that it was made with.
+        encoder: image encoder; by default built from the config.
+
+    Raises: as of :func:`load_network`.
+    """
     path = find_checkpoint(place)
-    run = read_run(run_config(path))
     checkpoint = load_checkpoint(path)
     state = model_state(checkpoint)
     if "made_with" not in state:
         raise UserError(f"{path} holds no LCA model. Name one that `ns-train lca-...` wrote.")
     theirs = from_text_tensor(state["made_with"])
-    body, config = get_body_model(theirs["body"]["name"]), from_plain(LCAConfig, theirs["network"])
-    if differing := differences(made_with(config, body), theirs):
+    try:
+        body = get_body_model(theirs["body"]["name"]) if body is None else body
+        config = from_plain(LCAConfig, theirs["network"])
+        differing = differences(made_with(config, body), theirs)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:  # plain values of another shape
+        raise UserError(f"{path} was made with a configuration that cannot be read ({_brief(error)}).") from error
+    if differing:
         raise UserError(f"Another release made {path}; it cannot be read with this one:\n  " + "\n  ".join(differing))
-    network = LCA(config, body)
-    network.load_state_dict(
-        {name.removeprefix("network."): value for name, value in state.items() if name.startswith("network.")}
-    )
-    network = network.to(device).eval().requires_grad_(False)
-    return TrainedNetwork(network, body.to(device), run_settings(run), run, path, trained_steps(checkpoint))
+    network = LCA(config, body, encoder)
+    weights = {name.removeprefix("network."): value for name, value in state.items() if name.startswith("network.")}
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:  # names or sizes of tensors
+        raise UserError(f"{path} does not hold the weights that its configuration says ({_brief(error)}).") from error
+    return network, checkpoint, path
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _results_folder(place: str | Path, checkpoint: Path) -> Path:
+    if Path(place).expanduser().exists():
+        return checkpoint.parent if checkpoint.suffix == ".safetensors" else checkpoint.parent.parent
+    return Path("outputs") / str(place).replace("/", "--")

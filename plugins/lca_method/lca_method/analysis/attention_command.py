@@ -58,7 +58,7 @@ def run(config: AttentionConfig) -> None:
     places, visible = places_in_views(trained.network, trained.body, references, shape, tokens)
     found = focus(maps.body, references.masks, places, visible)
     sheet = attention_sheet(list(points), maps, references, places, visible, config.cell)
-    path = config.output or trained.checkpoint.parent.parent / "analysis" / f"attention_{subject}.png"
+    path = config.output or trained.folder / "analysis" / f"attention_{subject}.png"
     write_picture(sheet, path)
     rows = [
         {

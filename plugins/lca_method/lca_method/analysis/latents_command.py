@@ -74,7 +74,7 @@ def run(config: LatentsConfig) -> None:
         raise UserError(f"{len(means)} people are too few for two principal components: give three or more.")
     vectors = torch.stack(means)
     found = principal_components(vectors, config.components)
-    path = config.output or trained.checkpoint.parent.parent / "analysis" / "latents.png"
+    path = config.output or trained.folder / "analysis" / "latents.png"
     kinds, datasets = [person["kind"] for person in people], [person["dataset"] for person in people]
     title = f"mean geometric tokens of {len(people)} people, {config.references} reference views"
     draw_latents(path, found.coordinates[:, :2], found.shares[:2], kinds, datasets, title)

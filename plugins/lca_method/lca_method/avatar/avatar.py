@@ -1,6 +1,7 @@
 """One person's avatar: Gaussians at rest, and what it takes to move them. No encoder, no photos, no nerfstudio."""
 
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -77,6 +78,20 @@ class Avatar(nn.Module):
             self.driving_vector.width, networks.gaussians_per_token, networks.heads, networks.alone
         )
         self.eval().requires_grad_(False)
+
+    @classmethod
+    def load(cls, place: str | Path, device: torch.device | str = "cpu") -> "Avatar":
+        """Read an avatar.
+
+        Args:
+            place: ``NAME.avatar``, or ``OWNER/NAME`` or ``OWNER/NAME@REVISION`` on the Hugging Face Hub.
+            device: where it goes.
+
+        Raises: as of :func:`lca_method.avatar.bundle.load_avatar`.
+        """
+        from lca_method.avatar.bundle import load_avatar
+
+        return load_avatar(place, device).avatar
 
     @property
     def device(self) -> torch.device:

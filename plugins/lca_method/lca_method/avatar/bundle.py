@@ -83,16 +83,25 @@ def save_avatar(avatar: Avatar, record: AvatarRecord, path: Path, *, overwrite: 
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def load_avatar(path: Path, device: torch.device | str = "cpu") -> LoadedAvatar:
+def load_avatar(path: str | Path, device: torch.device | str = "cpu") -> LoadedAvatar:
     """Read a bundle.
 
+    Args:
+        path: its folder, or ``OWNER/NAME`` or ``OWNER/NAME@REVISION`` on the Hugging Face Hub, which is fetched.
+        device: where the avatar goes.
+
     Raises:
-        UserError: it is missing, incomplete or broken.
+        UserError: it is missing, incomplete or broken, or cannot be fetched.
         SchemaError: another release wrote it.
     """
+    if not Path(path).exists():
+        from lca_method.hub.kinds import AVATAR  # an avatar that is here starts without
+        from lca_method.hub.resolving import resolve
+
+        path = resolve(path, AVATAR).path
     path = Path(path)
     if not path.is_dir():
-        raise UserError(f"{path} is not an avatar: there is no such folder. `lca create` makes one.")
+        raise UserError(f"{path} is not an avatar: it is no folder. `lca create` makes one.")
     content = read_json(path / CONFIG_FILE)
     check_schema(content, path / CONFIG_FILE, *SCHEMA)
     tensors = _read(path / TENSORS_FILE)

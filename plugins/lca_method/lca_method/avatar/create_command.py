@@ -2,21 +2,31 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from lca_method.hub.shipped import DEFAULT_MODEL
 
 
 @dataclass(frozen=True)
 class CreateConfig:
     """Make an avatar of a person from 1 to 16 photos or a video of them, or of somebody in a dataset.
 
+    Works right after installation: without --model, a small model that comes with the package makes it.
+
     Pictures go through `lca-data process` first; a dataset is taken as it is.
     """
 
-    checkpoint: Path
-    """Folder of a training run, its config.yml, or a checkpoint inside it."""
-    images: tuple[Path, ...]
+    photos: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Photos of one person, or one video, or one folder of photos, or one dataset."""
-    output: Path
+    images: tuple[Path, ...] = ()
+    """The same, where other options come first."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["--output-dir"])] = Path("me.avatar")
     """NAME.avatar"""
+    model: Annotated[str, tyro.conf.arg(aliases=["--checkpoint"])] = DEFAULT_MODEL
+    """Who makes it: a training run (its folder, config.yml or a checkpoint inside), a model's folder, OWNER/NAME or
+    OWNER/NAME@REVISION on the Hugging Face Hub, or a shipped model's name."""
     subject: str | None = None
     """Of a dataset with several people: whose avatar."""
     references: int = 8
@@ -35,6 +45,11 @@ class CreateConfig:
     """Looked through first for weights; then LCA_MODEL_DIR, then the user's cache, then they are fetched."""
     device: str = "auto"
     """auto, cpu or cuda."""
+
+    @property
+    def pictures(self) -> tuple[Path, ...]:
+        """All that were given."""
+        return (*self.photos, *self.images)
 
 
 def run(config: CreateConfig) -> None:

@@ -22,6 +22,7 @@ from lca_method.avatar.motion import Motion
 from lca_method.avatar.viewpoints import cameras_around
 from lca_method.batch import DrivingSignal
 from lca_method.checkpoints import fingerprint
+from lca_method.hub.shipped import described
 from lca_method.trained_network import TrainedNetwork, load_network
 from lca_shared.errors import UserError
 
@@ -35,7 +36,8 @@ def create(config: CreateConfig) -> None:
     """See :func:`lca_method.avatar.create_command.run`."""
     _check(config)
     device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
-    trained = load_network(config.checkpoint, device)
+    trained = load_network(config.model, device)
+    print(f"Model: {described(config.model)}, {trained.steps} training steps.")
     with _dataset(config) as root:
         people = ShownPeople.open(root, trained)
         subject = _subject(config, people)
@@ -95,13 +97,13 @@ def _check(config: CreateConfig) -> None:
         raise UserError(f"--output {config.output}: give a name that ends with {SUFFIX}.")
     if config.output.exists() and not (config.overwrite and (config.output / CONFIG_FILE).is_file()):
         raise UserError(f"{config.output} exists already. Choose another name, or give --overwrite.")
-    if not config.images:
-        raise UserError("Name photos, a video or a dataset with --images.")
-    if len(config.images) > MOST_PHOTOS:
-        raise UserError(f"{len(config.images)} photos are more than the model looks at: give {MOST_PHOTOS} at most.")
+    if not config.pictures:
+        raise UserError("Name photos, a video or a dataset: lca create PHOTOS --output NAME.avatar.")
+    if len(config.pictures) > MOST_PHOTOS:
+        raise UserError(f"{len(config.pictures)} photos are more than the model looks at: give {MOST_PHOTOS} at most.")
     if config.references < 1:
         raise UserError("--references needs a number of at least 1.")
-    for path in config.images:
+    for path in config.pictures:
         if not path.exists():
             raise UserError(f"{path} does not exist.")
 
@@ -109,14 +111,14 @@ def _check(config: CreateConfig) -> None:
 @contextmanager
 def _dataset(config: CreateConfig) -> Iterator[Path]:
     """The pictures as a dataset."""
-    first = config.images[0]
-    if len(config.images) == 1 and any((first / name).exists() for name in (DATASET_FILE, SHARDS_FILE)):
+    first = config.pictures[0]
+    if len(config.pictures) == 1 and any((first / name).exists() for name in (DATASET_FILE, SHARDS_FILE)):
         yield first
         return
     with tempfile.TemporaryDirectory() as scratch:
         source, holds = first, "auto"
-        if len(config.images) > 1:
-            source, holds = _photos_in(Path(scratch) / "photos", config.images), "photos"
+        if len(config.pictures) > 1:
+            source, holds = _photos_in(Path(scratch) / "photos", config.pictures), "photos"
         elif first.is_dir():
             holds = "photos"
         root = config.work_dir or Path(scratch) / "dataset"
@@ -153,10 +155,10 @@ def _subject(config: CreateConfig, people: ShownPeople) -> str:
 
 
 def _pictures(config: CreateConfig, images: list[str]) -> tuple[str, ...]:
-    given = tuple(path.name for path in config.images)
+    given = tuple(path.name for path in config.pictures)
     return given if len(given) > 1 else (f"{given[0]} ({len(images)} pictures)",)
 
 
 def _checkpoint_record(trained: TrainedNetwork) -> dict[str, Any]:
     sha256 = fingerprint(trained.checkpoint)
-    return {"method": trained.run.get("method_name"), "steps": trained.steps, "sha256": sha256}
+    return {"method": trained.method, "steps": trained.steps, "sha256": sha256}

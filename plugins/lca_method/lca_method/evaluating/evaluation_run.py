@@ -33,7 +33,7 @@ def evaluate_and_write(config: EvalConfig) -> None:
     _check(config)
     trained = load_network(config.checkpoint, device_named(config.device))
     lpips = trained.lpips() if config.lpips else None
-    output = config.output_dir or trained.checkpoint.parent.parent / "eval"
+    output = config.output_dir or trained.folder / "eval"
     stamp = fingerprint(trained.checkpoint)
     parts = []
     for data in config.data:

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from lca_method.batch import DrivingSignal, FaceViews, ReferenceViews
+from lca_method.hub.pretrained import PretrainedNetwork
 from lca_method.networks.color_lookup import ColorLookup, color_logits
 from lca_method.networks.config import LCAConfig
 from lca_method.networks.deformer import frame_of_body
@@ -37,7 +38,7 @@ from lca_shared.skinning import apply_blended, blend_transforms
 from lca_shared.tensors import Float, Tensor
 
 
-class LCA(nn.Module):
+class LCA(nn.Module, PretrainedNetwork):
     """All networks of the method.
 
     The sampled points of the template are buffers, so a checkpoint holds them. A frozen encoder's weights are not part
@@ -102,6 +103,11 @@ class LCA(nn.Module):
         self.register_load_state_dict_post_hook(lambda module, _: module._read_template())
         self.register_state_dict_post_hook(drop_frozen_encoder)
         self.register_load_state_dict_pre_hook(fill_frozen_encoder)
+
+    @property
+    def body(self) -> CompactBody:
+        """The body model, on the module's device."""
+        return self._body.to(self.initial_scales.device)
 
     @property
     def point_body(self) -> CompactBody:
