@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from lca_dataparsers.dataset.reader import AvatarDataset
 from lca_method.avatar.bundle import AvatarRecord, load_avatar, save_avatar
 from lca_method.avatar.filming import filmed, in_batches
 from lca_method.avatar.from_network import avatar_of
@@ -17,9 +18,9 @@ from lca_method.avatar.motion import Motion, leg_length
 from lca_method.avatar.motion_files import read_motion, write_motion
 from lca_method.avatar.resizing import resized
 from lca_method.avatar.retargeting import retargeted
-from lca_method.avatar.viewpoints import cameras_around
+from lca_method.avatar.viewpoints import cameras_around, recorded_cameras
 from lca_method.cli import main
-from lca_shared.cameras import project
+from lca_shared.cameras import Cameras, look_at, pinhole_intrinsics, project
 from lca_shared.errors import UserError
 from lca_shared.rotations import geodesic_angle, rotation_vector_to_matrix
 
@@ -162,6 +163,39 @@ def test_both_ways_of_filming_give_the_same_pictures(bundle, motion: Motion) -> 
     assert clear[0, 0, 3] == 0 and clear[..., 3].max() > 200
     over_white = clear[..., :3] * (clear[..., 3:] / 255) + 255 - clear[..., 3:]
     assert np.abs(over_white - next(filmed(avatar, motion, cameras, torch.ones(3)))).max() < 3
+
+
+def test_the_recorded_camera_sees_the_person_where_they_were(people: Path, body) -> None:
+    dataset = AvatarDataset.open(people)
+    subject = dataset.subjects["emil"]
+    motion = retargeted(read_motion(people, "emil"), body, 30.0, in_place=True)
+    assert motion.cameras is not None
+    first = subject.load(0)
+    width, height = first.camera.width, first.camera.height
+    root = (motion.signal.pose.root_translation[0] + body.template_joints[0])[None]
+    own = project(first.camera, root)[0]
+    same = recorded_cameras(motion, (width, height))
+    torch.testing.assert_close(project(same[0], root)[0], own, atol=0.05, rtol=0)
+    wide = recorded_cameras(motion, (4 * width, 2 * height))  # twice as large, in the middle
+    expected = 2 * own + torch.tensor([float(width), 0.0])
+    torch.testing.assert_close(project(wide[0], root)[0], expected, atol=0.1, rtol=0)
+    with pytest.raises(UserError, match="another --camera"):
+        recorded_cameras(replace(motion, cameras=None), (8, 8))
+
+
+def test_cameras_between_two_lie_on_the_way(motion: Motion) -> None:
+    eyes = torch.tensor([[0.0, -3.0, 0.0], [2.0, -3.0, 0.0], [2.0, -3.0, 4.0], [2.0, -3.0, 4.0]])
+    matrices = look_at(eyes, torch.zeros(4, 3))
+    cameras = Cameras(matrices, pinhole_intrinsics(60.0, 48, 48).expand(4, 3, 3), 48, 48)
+    moved = replace(motion, cameras=cameras).at(torch.tensor([0.0, 0.05, 0.1, 0.2], dtype=torch.float64)).cameras
+    assert moved is not None
+    places = moved.world_centers()
+    torch.testing.assert_close(
+        places, torch.tensor([[0.0, -3, 0], [1, -3, 0], [2, -3, 0], [2, -3, 2]]), atol=1e-4, rtol=0
+    )
+    torch.testing.assert_close(moved.camera_from_world[0], matrices[0], atol=1e-4, rtol=0)
+    angles = [geodesic_angle(moved.camera_from_world[1, :3, :3], matrices[i, :3, :3]) for i in (0, 1)]
+    torch.testing.assert_close(angles[0], angles[1], atol=1e-3, rtol=0)
 
 
 def test_driving_by_command(bundle, motion: Motion, tmp_path: Path, capsys) -> None:

@@ -14,11 +14,14 @@ class DriveConfig:
     avatar: Annotated[Path, tyro.conf.Positional]
     """NAME.avatar, from `lca create`."""
     motion: Path
-    """A processed video (the dataset of `lca-data process`), any dataset, or an .npz of named arrays."""
+    """A processed video (the dataset of `lca-data process`), any dataset, a .bvh with Mixamo's or CMU's joint names, an
+    .npz of AMASS (SMPL-X, SMPL+H, SMPL), or an .npz of named arrays."""
     output: Path
     """VIDEO.mp4, or a folder that gets PNGs (with alpha if the background is none)."""
     subject: str | None = None
     """Whose motion, where the dataset holds several people."""
+    up: Literal["y", "z"] | None = None
+    """The axis of a .bvh (otherwise y) or of AMASS (otherwise z) that points upwards."""
     size: tuple[int, int] = (512, 512)
     """Width and height, pixels."""
     fps: float | None = None
@@ -27,12 +30,12 @@ class DriveConfig:
     """Seconds of the motion to skip."""
     seconds: float | None = None
     """Length at most."""
-    view: Literal["front", "orbit", "head"] = "front"
-    """Where the camera is."""
+    camera: Annotated[Literal["front", "orbit", "head", "recorded"], tyro.conf.arg(aliases=["--view"])] = "front"
+    """Where the camera is; recorded = where it was in the video, and the avatar stands where the person stood."""
     turns: float = 1.0
     """Of the orbit."""
     follow: bool = True
-    """The camera follows the body; otherwise it stands still and takes in the whole way."""
+    """The camera follows the body; --no-follow: it stands still and takes in the whole way."""
     stay: bool = False
     """Keep the root at its first place."""
     background: str = "white"
@@ -59,7 +62,7 @@ def run(config: DriveConfig) -> None:
     from lca_method.avatar.filming import filmed
     from lca_method.avatar.motion_files import read_motion
     from lca_method.avatar.retargeting import retargeted
-    from lca_method.avatar.viewpoints import cameras_around
+    from lca_method.avatar.viewpoints import cameras_around, recorded_cameras
     from lca_shared.errors import UserError
 
     background = named_color(config.background)
@@ -74,18 +77,18 @@ def run(config: DriveConfig) -> None:
         torch.set_num_threads(config.threads)
     device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
     avatar = load_avatar(config.avatar, device).avatar
-    recorded = read_motion(config.motion, config.subject)
+    recorded = read_motion(config.motion, config.subject, config.up)
     rate = config.fps or recorded.rate
-    motion = retargeted(recorded, avatar.body, rate, config.start, config.seconds)
+    again = config.camera == "recorded"
+    motion = retargeted(recorded, avatar.body, rate, config.start, config.seconds, in_place=again)
     motion = motion.staying() if config.stay else motion
-    cameras = cameras_around(
-        avatar.body,
-        motion.signal.pose.root_translation,
-        config.size,
-        view=config.view,
-        turns=config.turns,
-        follow=config.follow,
-    )
+    if config.camera == "recorded":
+        cameras = recorded_cameras(motion, config.size)
+    else:
+        way = motion.signal.pose.root_translation
+        cameras = cameras_around(
+            avatar.body, way, config.size, view=config.camera, turns=config.turns, follow=config.follow
+        )
     frames = tqdm(
         filmed(avatar, motion, cameras, background, reuse=True), total=len(motion), desc="filming", unit="frame"
     )

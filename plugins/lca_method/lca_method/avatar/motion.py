@@ -7,6 +7,7 @@ import torch
 
 from lca_method.batch import DrivingSignal
 from lca_shared.body.model import BodyPose
+from lca_shared.cameras import Cameras
 from lca_shared.rotations import matrix_to_rotation_vector, rotation_vector_to_matrix
 from lca_shared.tensors import Float, Tensor
 
@@ -25,6 +26,8 @@ class Motion:
     """Names of ``signal.expression``."""
     leg_length: float | None = None
     """Of the body that moved, metres from the root down to the ankles; None = unknown. See :func:`leg_length`."""
+    cameras: Cameras | None = None
+    """What filmed each frame, if pictures did and all have one size."""
 
     def __len__(self) -> int:
         return len(self.times)
@@ -62,7 +65,10 @@ class Motion:
             None if signal.joint_confidence is None else blended(signal.joint_confidence),
             None if signal.code is None else blended(signal.code),
         )
-        return replace(self, signal=moved, times=times)
+        cameras = self.cameras
+        if cameras is not None:
+            cameras = _cameras_between(cameras[before], cameras[after], share)
+        return replace(self, signal=moved, times=times, cameras=cameras)
 
     def named(self, joints: Sequence[str], expressions: Sequence[str]) -> "Motion":
         """The motion for a rig with these joints and expressions: those it does not have stay at rest."""
@@ -99,6 +105,19 @@ def between(
     step = matrix_to_rotation_vector(start.mT @ rotation_vector_to_matrix(second))
     part = step * share.reshape(-1, *(1,) * (step.dim() - 1))
     return matrix_to_rotation_vector(start @ rotation_vector_to_matrix(part))
+
+
+def _cameras_between(first: Cameras, second: Cameras, share: Float[Tensor, "frames"]) -> Cameras:
+    """Cameras on the way: along a straight line, turning along the shortest arc."""
+    weight = share.to(first.intrinsics)[:, None, None]
+    turns = [matrix_to_rotation_vector(cameras.camera_from_world[:, :3, :3]) for cameras in (first, second)]
+    rotation = rotation_vector_to_matrix(between(turns[0], turns[1], weight[:, 0, 0]))
+    centers = first.world_centers() + (second.world_centers() - first.world_centers()) * weight[..., 0]
+    matrices = first.camera_from_world.clone()
+    matrices[:, :3, :3] = rotation
+    matrices[:, :3, 3] = -(rotation @ centers[..., None])[..., 0]
+    intrinsics = first.intrinsics + (second.intrinsics - first.intrinsics) * weight
+    return replace(first, camera_from_world=matrices, intrinsics=intrinsics)
 
 
 def leg_length(joint_names: Sequence[str], joints: Float[Tensor, "joints 3"]) -> float | None:

@@ -1,4 +1,4 @@
-"""Motions on disk: a subject of a dataset, or an ``.npz`` of named arrays."""
+"""Motions on disk: a subject of a dataset, an ``.npz`` (ours or AMASS's), or a ``.bvh``."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -9,7 +9,9 @@ import torch
 
 from lca_dataparsers.dataset.reader import AvatarDataset, Subject
 from lca_dataparsers.dataset.schema import DatasetInfo
+from lca_method.avatar.bvh import Up, read_bvh_motion
 from lca_method.avatar.motion import Motion, leg_length
+from lca_method.avatar.smplx_motion import SMPLX_ARRAYS, is_smplx, smplx_motion
 from lca_method.batch import DrivingSignal
 from lca_shared.body import get_body_model
 from lca_shared.body.model import BodyPose
@@ -28,23 +30,27 @@ _SHAPES = {
 }
 
 
-def read_motion(path: Path, subject: str | None = None) -> Motion:
+def read_motion(path: Path, subject: str | None = None, up: Up | None = None) -> Motion:
     """A motion from disk.
 
     Args:
-        path: a dataset folder, one person's folder in it, or an ``.npz`` file as :func:`write_motion` makes it.
+        path: a dataset folder, one person's folder in it, an ``.npz`` as :func:`write_motion` or AMASS makes it, or a
+            ``.bvh``.
         subject: which person of a dataset; it may be left out if there is one.
+        up: which axis of the file points upwards: y for ``.bvh`` and z for AMASS unless told otherwise.
 
     Raises:
         UserError: there is no such motion, or it is broken. SchemaError: another release wrote it.
     """
     path = Path(path)
     if path.suffix == ".npz":
-        return _read_npz(path)
+        return _read_npz(path, up)
+    if path.suffix.lower() == ".bvh":
+        return read_bvh_motion(path, up or "y")
     if path.is_file():
         raise UserError(
             f"{path} is not a motion. Make one with `lca-data process {path} --output-dir D`, then give D; or give an "
-            ".npz file."
+            ".npz or .bvh file."
         )
     if path.parent.name == "subjects" and not (path / "dataset.json").exists():
         path, subject = path.parent.parent, path.name
@@ -78,6 +84,7 @@ def motion_of(subject: Subject, info: DatasetInfo) -> Motion:
         tuple(info.driven_joints),
         tuple(info.expression_names),
         leg_length(body.joint_names, rest),
+        frames.cameras(rows) if len({*zip(frames["width"][rows], frames["height"][rows])}) == 1 else None,
     )
 
 
@@ -105,14 +112,17 @@ def write_motion(motion: Motion, path: Path) -> None:
         )
 
 
-def _read_npz(path: Path) -> Motion:
+def _read_npz(path: Path, up: Up | None) -> Motion:
     try:
         with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+            others = is_smplx(set(file.files))
+            arrays = {name: file[name] for name in file.files if not others or name in SMPLX_ARRAYS}
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist.") from error
     except Exception as error:  # numpy raises many kinds for a file that is cut off or no archive
         raise UserError(f"{path} is not a readable .npz file ({error}).") from error
+    if others:
+        return smplx_motion(arrays, path, up or "z")
     if "times" not in arrays and "fps" in arrays and "root_rotation" in arrays:
         arrays["times"] = np.arange(len(arrays["root_rotation"])) / float(arrays["fps"])
     version = arrays.get("schema_version", NPZ_SCHEMA)

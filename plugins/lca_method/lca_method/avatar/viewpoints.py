@@ -5,8 +5,10 @@ from typing import Literal
 
 import torch
 
+from lca_method.avatar.motion import Motion
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.cameras import Cameras, look_at, pinhole_intrinsics
+from lca_shared.errors import UserError
 from lca_shared.tensors import Float, Tensor
 
 DISTANCE = 3.5
@@ -15,6 +17,26 @@ _ROOM = 1.25
 """Height of the picture over the body's."""
 
 View = Literal["front", "orbit", "head"]
+
+
+def recorded_cameras(motion: Motion, size: tuple[int, int]) -> Cameras:
+    """The cameras that recorded a motion, with what they saw as large as it goes in the middle of a picture.
+
+    Args:
+        motion: with cameras.
+        size: width and height of the picture, pixels.
+
+    Raises:
+        UserError: no cameras are known.
+    """
+    cameras = motion.cameras
+    if cameras is None:
+        raise UserError(
+            "No camera of one picture size was recorded with this motion: give a processed video, or another --camera."
+        )
+    scale = min(size[0] / cameras.width, size[1] / cameras.height)
+    fitted = cameras.resized(round(cameras.width * scale), round(cameras.height * scale))
+    return fitted.cropped((fitted.width - size[0]) / 2, (fitted.height - size[1]) / 2, *size)
 
 
 def cameras_around(
