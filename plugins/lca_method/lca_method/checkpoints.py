@@ -9,8 +9,7 @@ from typing import Any
 
 import torch
 
-from lca_method.hub.kinds import CONFIG_FILE, MODEL, WEIGHTS_FILE
-from lca_method.hub.model_folder import as_checkpoint, is_model_folder
+from lca_method.hub.kinds import CONFIG_FILE, MODEL, WEIGHTS_FILE, is_model_folder
 from lca_method.hub.resolving import resolve
 from lca_shared.errors import UserError
 
@@ -138,6 +137,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         UserError: the file is missing, broken or not a checkpoint.
     """
     if path.suffix == ".safetensors":
+        from lca_method.hub.model_folder import as_checkpoint  # heavy, and methods' configs import this module
+
         return as_checkpoint(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from lca_method.hub.digests import check_digests
 from lca_method.hub.failures import hub_errors
 from lca_method.hub.hub_id import HubId
-from lca_method.hub.kinds import AVATAR, DATASET, MODEL, Kind
+from lca_method.hub.kinds import AVATAR, DATASET, DATASET_MARKS, MODEL, Kind
 from lca_shared.errors import UserError
 
 _DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -115,7 +115,7 @@ def _listed(hub: HubId, repository: str, commit: str) -> dict[str, str]:
 
 
 def _kind(hub: HubId, repository: str, files: dict[str, str]) -> Kind:
-    if repository == "dataset" and any(name in files for name in ("dataset.json", "shards.json")):
+    if repository == "dataset" and any(name in files for name in DATASET_MARKS):
         return DATASET
     for mark, kind in _MARKS.items():
         if repository == kind.repository and mark in files and "config.json" in files:

@@ -1,13 +1,8 @@
 """What can be shared, and which files belong to it: tensors, JSON, tables, pictures; never a pickle."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
-
-from lca_dataparsers.dataset.schema import DATASET_FILE, SHARDS_FILE
-from lca_shared.errors import UserError
-from lca_shared.storage import read_json
 
 CONFIG_FILE, WEIGHTS_FILE, LAST_STEP_FILE, CARD_FILE = (
     "config.json",
@@ -15,6 +10,8 @@ CONFIG_FILE, WEIGHTS_FILE, LAST_STEP_FILE, CARD_FILE = (
     "last_step.safetensors",
     "README.md",
 )
+DATASET_MARKS = ("dataset.json", "shards.json")
+"""Files of a dataset's folder and of shards (``lca_dataparsers.dataset.schema``, which is not for config modules)."""
 _TEXT = ("README.md", "LICENSE", "LICENSE.txt")
 
 
@@ -42,22 +39,13 @@ class Kind:
 MODEL = Kind("model", "model", (".safetensors", ".json", ".md", ".csv"), (CONFIG_FILE, WEIGHTS_FILE))
 AVATAR = Kind("avatar", "model", (".safetensors", ".json", ".png", ".mp4"), (CONFIG_FILE, "avatar.safetensors"))
 DATASET = Kind("dataset", "dataset", (".json", ".parquet", ".jpg", ".jpeg", ".png", ".tar", ".npy"))
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (MODEL, AVATAR, DATASET)}
-
-_BY_KIND_OF_FILE = {"lca-model": MODEL, "avatar": AVATAR}
 
 
-def kind_of_folder(folder: Path) -> Kind:
-    """What a folder holds, by its own files.
+def is_dataset(folder: Path) -> bool:
+    """Whether a folder holds a dataset or shards."""
+    return any((folder / name).is_file() for name in DATASET_MARKS)
 
-    Raises:
-        UserError: none of the kinds.
-    """
-    if any((folder / name).is_file() for name in (DATASET_FILE, SHARDS_FILE)):
-        return DATASET
-    config = folder / CONFIG_FILE
-    if config.is_file():
-        kind = _BY_KIND_OF_FILE.get(str(read_json(config).get("kind_of_file")))
-        if kind is not None:
-            return kind
-    raise UserError(f"{folder} holds no model, avatar or dataset of this project.")
+
+def is_model_folder(folder: Path) -> bool:
+    """Whether a folder holds a model as it is shared."""
+    return (folder / CONFIG_FILE).is_file() and (folder / WEIGHTS_FILE).is_file()

@@ -88,11 +88,6 @@ def _stored(name: str, value: Tensor, half: bool) -> Tensor:
     return value.half() if half and of_a_layer and value.is_floating_point() else value
 
 
-def is_model_folder(folder: Path) -> bool:
-    """Whether a folder holds what :func:`write_model` writes."""
-    return (folder / CONFIG_FILE).is_file() and (folder / WEIGHTS_FILE).is_file()
-
-
 def read_config(folder: Path) -> dict[str, Any]:
     """``config.json`` as plain values.
 

@@ -11,7 +11,7 @@ from lca_dataparsers.dataset.sources import SOURCES_FILE
 from lca_method.avatar.bundle import SUFFIX, load_avatar
 from lca_method.checkpoints import find_checkpoint, load_checkpoint, model_state
 from lca_method.hub.folder_cards import avatar_card, dataset_card
-from lca_method.hub.kinds import AVATAR, CARD_FILE, DATASET, LAST_STEP_FILE, MODEL, Kind
+from lca_method.hub.kinds import AVATAR, CARD_FILE, DATASET, LAST_STEP_FILE, MODEL, Kind, is_dataset
 from lca_method.hub.model_card import model_card
 from lca_method.hub.model_folder import (
     as_checkpoint,
@@ -64,7 +64,7 @@ def staged(path: Path, words: CardWords, half: bool = False) -> Iterator[Staged]
         folder = Path(name)
         if path.suffix == SUFFIX:
             yield _avatar(path, folder, words)
-        elif any((path / mark).is_file() for mark in ("dataset.json", "shards.json")):
+        elif is_dataset(path):
             yield _dataset(path, folder, words)
         else:
             write_shared_model(path, folder, words, half)
