@@ -13,6 +13,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import tyro
 
@@ -28,6 +29,8 @@ class Config:
     frames: int = 16
     size: int = 256
     workers: int = 2
+    garment: Literal["skirt", "dress", "coat"] | None = None
+    """With a loose garment that is simulated."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Run:
     """Of the processor, the command's and its children's."""
 
 
-def run(subjects: int, frames: int, size: int, workers: int) -> Run:
+def run(subjects: int, frames: int, size: int, workers: int, garment: str | None = None) -> Run:
     """Run ``lca-data synth`` once in a new folder.
 
     Raises:
@@ -51,6 +54,7 @@ def run(subjects: int, frames: int, size: int, workers: int) -> Run:
         command = [sys.executable, "-m", "lca_dataparsers.cli", "synth", "--output-dir", f"{folder}/people"]
         for name, value in (("subjects", subjects), ("frames", frames), ("size", size), ("workers", workers)):
             command += [f"--{name}", str(value)]
+        command += ["--garment", garment] if garment else []
         before, start = _children(), time.perf_counter()
         subprocess.run(command, check=True, capture_output=True)
         seconds, processor = time.perf_counter() - start, _children() - before
@@ -66,10 +70,13 @@ def _children() -> float:
 def main(config: Config) -> None:
     from benchmarks.machine import describe
 
-    half = run(max(config.subjects // 2, config.workers), config.frames, config.size, config.workers)
-    whole = run(config.subjects, config.frames, config.size, config.workers)
+    half = run(max(config.subjects // 2, config.workers), config.frames, config.size, config.workers, config.garment)
+    whole = run(config.subjects, config.frames, config.size, config.workers, config.garment)
     cached = "not " if sys.dont_write_bytecode else ""
-    print(f"lca-data synth, {config.workers} workers — {describe()}; Python's bytecode is {cached}kept between runs")
+    worn = f" --garment {config.garment}" if config.garment else ""
+    print(
+        f"lca-data synth{worn}, {config.workers} workers — {describe()}; Python's bytecode is {cached}kept between runs"
+    )
     print(f"load of the machine: {os.getloadavg()[0]:.1f}")
     print(f"{whole.pictures} pictures of {config.size}²: {whole.seconds:.1f} s, {whole.processor:.1f} s of processor")
     print(f"  {whole.pictures / whole.seconds:.1f} a second by the clock, start-up included")

@@ -43,6 +43,8 @@ class Frame:
     """Row of the subject's table."""
     light_pattern: int = -1
     """Index into the patterns of the subject's lights; -1 = uncontrolled light."""
+    garment: Float[Tensor, "1 h w"] | None = None
+    """1 = the person's loose garment; None where nothing is known of one."""
 
     @property
     def face_seen(self) -> bool:
@@ -60,11 +62,13 @@ class Frame:
         sides = box[2:] - box[:2]
         if not float(sides.min()) > 0 or float((sides[0] - sides[1]).abs()) > 1e-3 * float(sides.max()):
             raise ValueError(f"not a square box: {box.tolist()}")
-        stacked, coverage = crop_and_resize(torch.cat([self.image, self.mask]), box, size)
+        layers = [self.image, self.mask] if self.garment is None else [self.image, self.mask, self.garment]
+        stacked, coverage = crop_and_resize(torch.cat(layers), box, size)
         return replace(
             self,
             image=stacked[:3],
-            mask=stacked[3:] * coverage,
+            mask=stacked[3:4] * coverage,
+            garment=None if self.garment is None else stacked[4:] * coverage,
             camera=crop_camera(self.camera, box, size),
             person_box=boxes_in_crop(self.person_box, box, size),
             face_box=boxes_in_crop(self.face_box, box, size),

@@ -12,6 +12,7 @@ import torch
 
 from lca_dataparsers.dataset.frames import Frame, FrameTable
 from lca_dataparsers.dataset.lights import LightRig, read_lights
+from lca_dataparsers.dataset.pictures import decode_picture, encode_picture
 from lca_dataparsers.dataset.schema import (
     ARRAY_FIELDS,
     DATASET_FILE,
@@ -25,6 +26,7 @@ from lca_dataparsers.dataset.schema import (
     SubjectInfo,
     array_shapes,
     frame_schema,
+    garment_path,
 )
 from lca_dataparsers.dataset.sources import InPlacePictures, read_sources
 from lca_shared.body.model import BodyPose
@@ -89,6 +91,10 @@ class Subject:
         """File of a row's mask."""
         return self.folder / self.frames["mask"][row]
 
+    def garment_path(self, row: int) -> Path:
+        """File of a row's mask of the loose garment; it exists where such garments are known."""
+        return self.folder / garment_path(str(self.frames["mask"][row]))
+
     def load(self, row: int) -> Frame:
         """One frame with its image and mask.
 
@@ -120,6 +126,7 @@ class Subject:
             light_pattern=record.light_pattern,
             subject=self.info.id,
             row=row,
+            garment=self._garment(row),
         )
 
     def picture_name(self, row: int, column: str) -> str:
@@ -141,6 +148,14 @@ class Subject:
             name = self.picture_name(row, column)
             raise UserError(f"Cannot read {name}: {error.strerror}. Restore it, or make the dataset again.") from error
 
+    def _garment(self, row: int) -> torch.Tensor | None:
+        path = self.garment_path(row)
+        if not path.exists():
+            return None
+        mask = decode_picture(path.read_bytes(), str(path), cv2.IMREAD_GRAYSCALE)
+        self._check_size(row, mask, str(path))
+        return torch.from_numpy(mask)[None].float() / 255.0
+
     def _read_in_place(self, row: int, column: str) -> np.ndarray | None:
         """A picture that is not the dataset's own, in OpenCV's channel order; None if it is."""
         path = str(self.frames[column][row])
@@ -151,16 +166,19 @@ class Subject:
         return np.ascontiguousarray(self.in_place.image(path)[..., ::-1])
 
     def _picture(self, row: int, column: str, flags: int) -> np.ndarray:
-        size = int(self.frames["width"][row]), int(self.frames["height"][row])
         picture = self._read_in_place(row, column)
         if picture is None:
             picture = decode_picture(self.picture_bytes(row, column), self.picture_name(row, column), flags)
+        self._check_size(row, picture, self.picture_name(row, column))
+        return picture
+
+    def _check_size(self, row: int, picture: np.ndarray, name: str) -> None:
+        size = int(self.frames["width"][row]), int(self.frames["height"][row])
         if picture.shape[1::-1] != size:
             raise UserError(
-                f"{self.picture_name(row, column)} is {picture.shape[1]}x{picture.shape[0]}, but {FRAMES_FILE} says "
+                f"{name} is {picture.shape[1]}x{picture.shape[0]}, but {FRAMES_FILE} says "
                 f"{size[0]}x{size[1]}. Restore the picture, or make the dataset again."
             )
-        return picture
 
 
 @dataclass(frozen=True)
@@ -276,31 +294,6 @@ def frame_table(table: pa.Table, path: str, info: DatasetInfo) -> FrameTable:
         else:
             columns[field.name] = column.to_numpy(zero_copy_only=False)
     return FrameTable(columns)
-
-
-def encode_picture(picture: np.ndarray, path: str) -> bytes:
-    """A picture in OpenCV's channel order, encoded as the suffix of ``path`` says (JPEG at quality 95, 4:4:4)."""
-    options: list[int] = []
-    if path.endswith((".jpg", ".jpeg")):
-        sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-        options = [cv2.IMWRITE_JPEG_QUALITY, 95, *sampling]
-    ok, encoded = cv2.imencode(Path(path).suffix, picture, options)
-    if not ok:
-        raise ValueError(f"cannot encode a picture of shape {picture.shape} as {path}")
-    return encoded.tobytes()
-
-
-def decode_picture(encoded: bytes, name: str, flags: int) -> np.ndarray:
-    """Decode a picture in OpenCV's channel order, uint8.
-
-    Raises:
-        UserError: it is broken; the message calls it ``name``.
-    """
-    data = np.frombuffer(encoded, np.uint8)
-    picture = cv2.imdecode(data, flags | cv2.IMREAD_IGNORE_ORIENTATION) if data.size else None
-    if picture is None:
-        raise UserError(f"{name} is not a readable picture. Restore it, or make the dataset again.")
-    return picture
 
 
 def _tensor(array: np.ndarray) -> torch.Tensor:

@@ -1,7 +1,8 @@
 """What a dataset folder holds (docs/data_format.md says it in prose).
 
 ``dataset.json``, and per subject ``subjects/<id>/`` with ``subject.json``, ``frames.parquet`` (one row per image, the
-fields of :class:`FrameRecord`), ``images/``, ``masks/``. Every array in a row is stored flat, row-major, float32.
+fields of :class:`FrameRecord`), ``images/``, ``masks/``, and ``garments/`` where loose garments have masks of their
+own. Every array in a row is stored flat, row-major, float32.
 """
 
 from dataclasses import dataclass, fields
@@ -20,6 +21,7 @@ DATASET_FILE = "dataset.json"
 SUBJECTS_FOLDER = "subjects"
 SUBJECT_FILE = "subject.json"
 FRAMES_FILE = "frames.parquet"
+GARMENTS_FOLDER = "garments"
 SHARDS_FILE = "shards.json"
 """Of a folder of shards (``lca_dataparsers.shards``) instead."""
 
@@ -109,6 +111,11 @@ class FrameRecord:
 
 ARRAY_FIELDS: tuple[str, ...] = tuple(f.name for f in fields(FrameRecord) if f.type in (np.ndarray, "np.ndarray"))
 """Fields of :class:`FrameRecord` stored as flat float32 lists."""
+
+
+def garment_path(mask: str) -> str:
+    """Path of a row's mask of the loose garment, beside the path of its mask of the person."""
+    return f"{GARMENTS_FOLDER}/{mask.rpartition('/')[2]}"
 
 
 def array_shapes(info: DatasetInfo) -> dict[str, tuple[int, ...]]:

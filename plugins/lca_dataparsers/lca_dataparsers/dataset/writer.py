@@ -19,6 +19,7 @@ from lca_dataparsers.dataset.schema import (
     ARRAY_FIELDS,
     DATASET_FILE,
     FRAMES_FILE,
+    GARMENTS_FOLDER,
     KINDS,
     SCHEMA_VERSION,
     SPLITS,
@@ -29,12 +30,17 @@ from lca_dataparsers.dataset.schema import (
     SubjectInfo,
     array_shapes,
     frame_schema,
+    garment_path,
 )
 from lca_dataparsers.dataset.sources import InPlacePictures
 from lca_shared.errors import UserError
 from lca_shared.storage import write_json
 
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+WrittenFrame = (
+    tuple[FrameRecord, np.ndarray, np.ndarray] | tuple[FrameRecord, np.ndarray, np.ndarray, np.ndarray | None]
+)
+"""A row with its picture, its mask and perhaps a mask of the loose garment."""
 _SAME = ("kind", "body_model", "driven_joints", "shape_names", "expression_names")
 
 
@@ -78,7 +84,7 @@ class DatasetWriter:
     def write_subject(
         self,
         subject: SubjectInfo,
-        frames: Iterable[tuple[FrameRecord, np.ndarray, np.ndarray]],
+        frames: Iterable[WrittenFrame],
         *,
         overwrite: bool = False,
         lights: LightRig | None = None,
@@ -89,8 +95,9 @@ class DatasetWriter:
 
         Args:
             subject: goes to ``subject.json``.
-            frames: records with image (uint8 [h, w, 3] RGB) and mask (uint8 [h, w], 255 = person). The record's
-                ``image``, ``mask``, ``width`` and ``height`` are set here. Pairs (frame, camera) must be unique.
+            frames: records with image (uint8 [h, w, 3] RGB), mask (uint8 [h, w], 255 = person) and, if it is known,
+                mask of the loose garment (the same, 255 = garment; or None). The record's ``image``, ``mask``,
+                ``width`` and ``height`` are set here. Pairs (frame, camera) must be unique.
             overwrite: replace a subject of the same id.
             lights: of a light stage; goes to ``lights.json``.
             in_place: where pictures lie that are not copied: of frames whose path (``picture_paths``) is listed there
@@ -119,7 +126,7 @@ class DatasetWriter:
             for name in ("images", "masks"):
                 self._make(folder / name)
             elsewhere = in_place.pictures if in_place is not None else {}
-            records = [self._write_frame(folder, *frame, elsewhere) for frame in frames]
+            records = [self._write_frame(folder, frame, elsewhere) for frame in frames]
             if not records:
                 raise UserError(f"Subject {subject.id} has no frames; nothing was written to {self.root}.")
             names = {record.image for record in records}
@@ -145,13 +152,14 @@ class DatasetWriter:
         stem = f"{frame:06d}_{camera}"
         return f"images/{stem}.{self._image_format}", f"masks/{stem}.png"
 
-    def _write_frame(
-        self, folder: Path, record: FrameRecord, image: np.ndarray, mask: np.ndarray, elsewhere: Container[str]
-    ) -> FrameRecord:
+    def _write_frame(self, folder: Path, frame: WrittenFrame, elsewhere: Container[str]) -> FrameRecord:
+        record, image, mask = frame[:3]
+        garment = frame[3] if len(frame) == 4 else None
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise ValueError(f"images are uint8 [h, w, 3], not {image.dtype} {image.shape}")
-        if mask.dtype != np.uint8 or mask.shape != image.shape[:2]:
-            raise ValueError(f"masks are uint8 {image.shape[:2]}, not {mask.dtype} {mask.shape}")
+        for one in (mask,) if garment is None else (mask, garment):
+            if one.dtype != np.uint8 or one.shape != image.shape[:2]:
+                raise ValueError(f"masks are uint8 {image.shape[:2]}, not {one.dtype} {one.shape}")
         for name, shape in array_shapes(self.info).items():
             if np.shape(getattr(record, name)) != shape:
                 raise ValueError(f"{name} has shape {np.shape(getattr(record, name))}, not {shape}")
@@ -165,6 +173,9 @@ class DatasetWriter:
             _write_picture(folder / record.image, image[..., ::-1], options)
         if record.mask not in elsewhere:
             _write_picture(folder / record.mask, mask, [])
+        if garment is not None:
+            self._make(folder / GARMENTS_FOLDER)
+            _write_picture(folder / garment_path(record.mask), garment, [])
         return record
 
     def _write_table(self, path: Path, records: list[FrameRecord]) -> None:

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lca_dataparsers.synthetic.collision import meet_body
+from lca_dataparsers.synthetic.collision import body_bins, find_nearest, meet_body
 from lca_shared.rendering.numba_kernel import kernel
 
 GRAVITY = 9.81
 SUBSTEPS = 6
 """Small steps in a step; one round over the constraints each."""
+SEARCH_EVERY = 2
+"""Small steps between searches for the nearest point of the body."""
 AIR = 1.5
 """Share of the speed that air takes, per second."""
 TOP_SPEED = 8.0
@@ -98,28 +100,40 @@ def swing(cloth: Cloth, start: np.ndarray, around: Surroundings) -> np.ndarray:
     Returns:
         [T, rings * columns, 3] metres; the first is ``start`` itself.
     """
-    position, speed = np.array(start, np.float64), np.zeros(start.shape)
-    free = np.ones(len(position))
+    found = np.empty((len(around.body), *start.shape))
+    found[0] = start
+    free = np.ones(len(start))
     free[: cloth.rest.shape[1]] = 0.0
-    small = around.step / SUBSTEPS
-    found = np.empty((len(around.body), *position.shape))
-    found[0] = position
-    for step in range(1, len(around.body)):
-        for part in range(SUBSTEPS):
-            share = (part + 1) / SUBSTEPS
-            _fall(position, speed, free, small, np.exp(-AIR * small))
-            before = position - speed * small * free[:, None]
-            position[: cloth.rest.shape[1]] = _between(around.pinned, step, share)
-            _hold(position, free, cloth.pairs, cloth.lengths, cloth.compliance / small**2)
-            body, earlier = (_between(around.body, step, share - back / SUBSTEPS) for back in (0, 1))
-            meet_body(position, before, free, body, body - earlier, around.normals[step], around.margin)
-            _speeds(position, before, speed, small, TOP_SPEED)
-        found[step] = position
+    give = cloth.compliance / (around.step / SUBSTEPS) ** 2
+    pinned, body, normals = (
+        np.ascontiguousarray(path, np.float64) for path in (around.pinned, around.body, around.normals)
+    )
+    _swing(found, free, cloth.pairs, cloth.lengths, give, pinned, body, normals, around.margin, around.step / SUBSTEPS)
     return found
 
 
-def _between(path: np.ndarray, step: int, share: float) -> np.ndarray:
-    return path[step - 1] + share * (path[step] - path[step - 1])
+@kernel()
+def _swing(found, free, pairs, lengths, give, pinned, body, normals, margin, small):
+    position, speed = found[0].copy(), np.zeros(found[0].shape)
+    before, nearest = position.copy(), np.full(len(position), -1)
+    now, earlier = body[0].copy(), body[0].copy()
+    kept = np.exp(-AIR * small)
+    for step in range(1, len(found)):
+        bins = body_bins(0.5 * (body[step - 1] + body[step]))
+        for part in range(SUBSTEPS):
+            share = (part + 1) / SUBSTEPS
+            earlier[:] = now
+            now[:] = body[step - 1] + share * (body[step] - body[step - 1])
+            before[:] = position
+            _fall(position, speed, free, small, kept)
+            held = pinned.shape[1]
+            position[:held] = pinned[step - 1] + share * (pinned[step] - pinned[step - 1])
+            _hold(position, free, pairs, lengths, give)
+            if part % SEARCH_EVERY == 0:
+                find_nearest(position, now, bins, nearest)
+            meet_body(position, before, free, nearest, now, earlier, normals[step], margin)
+            _speeds(position, before, speed, small)
+        found[step] = position
 
 
 @kernel()
@@ -139,28 +153,27 @@ def _hold(position, free, pairs, lengths, give):
         weight = free[a] + free[b]
         if weight == 0.0:
             continue
-        x, y, z = (
-            position[a, 0] - position[b, 0],
-            position[a, 1] - position[b, 1],
-            position[a, 2] - position[b, 2],
-        )
+        x = position[a, 0] - position[b, 0]
+        y = position[a, 1] - position[b, 1]
+        z = position[a, 2] - position[b, 2]
         length = max(np.sqrt(x * x + y * y + z * z), 1e-9)
         share = (lengths[c] - length) / (weight + give[c]) / length
-        for end in range(2):
-            i = a if end == 0 else b
-            moved = share * free[i] * (1.0 - 2.0 * end)
-            position[i, 0] += moved * x
-            position[i, 1] += moved * y
-            position[i, 2] += moved * z
+        first, second = share * free[a], -share * free[b]
+        position[a, 0] += first * x
+        position[a, 1] += first * y
+        position[a, 2] += first * z
+        position[b, 0] += second * x
+        position[b, 1] += second * y
+        position[b, 2] += second * z
 
 
 @kernel()
-def _speeds(position, before, speed, step, top):
+def _speeds(position, before, speed, step):
     for i in range(len(position)):
         squared = 0.0
         for k in range(3):
             speed[i, k] = (position[i, k] - before[i, k]) / step
             squared += speed[i, k] ** 2
-        if squared > top * top:
+        if squared > TOP_SPEED * TOP_SPEED:
             for k in range(3):
-                speed[i, k] *= top / np.sqrt(squared)
+                speed[i, k] *= TOP_SPEED / np.sqrt(squared)

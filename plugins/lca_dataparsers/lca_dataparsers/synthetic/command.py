@@ -43,6 +43,8 @@ class SynthConfig:
     """What a wild clip follows: the person as ``--partial`` says, the face from the front, or one of the hands."""
     lights: bool = False
     """A studio with a light stage: fully lit moments and moments lit by five of its lights take turns."""
+    garment: Literal["skirt", "dress", "coat"] | None = None
+    """Everybody wears this loose garment and walks; it swings as cloth does, and has a mask of its own."""
     seed: int = 0
     """The same settings and seed give the same bytes."""
     test_subjects: int = 0
@@ -93,6 +95,8 @@ def fingerprint(config: SynthConfig, index: int) -> str:
         settings.pop("framing")
     if not config.lights:
         settings.pop("lights")
+    if config.garment is None:
+        settings.pop("garment")
     settings |= {"split": split_of(config, index), "version": __version__}
     return hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()[:16]
 

@@ -68,7 +68,7 @@ def coverage(garment: Garment, fields: BodyFields, position: np.ndarray, arm_wei
 def shell(garment: Garment, fields: BodyFields, skin: np.ndarray) -> Layer:
     """The garment as a mesh around ``skin`` [vertices, 3], the person's neutral rest surface."""
     scalar = coverage(garment, fields, fields.position, fields.arm_weight)
-    offset = _thickness(garment, fields)
+    offset = standoff(garment, fields)
     normals = vertex_normals(skin, fields.faces)
     near = (scalar > -0.04)[fields.faces].all(axis=1)
     smooth = averaging(fields.faces[near], len(skin))
@@ -90,7 +90,8 @@ def shell(garment: Garment, fields: BodyFields, skin: np.ndarray) -> Layer:
     return Layer(garment.name, matrix @ surface, matrix @ weights, faces, matrix @ paint)
 
 
-def _thickness(garment: Garment, fields: BodyFields) -> np.ndarray:
+def standoff(garment: Garment, fields: BodyFields) -> np.ndarray:
+    """How far a garment stands off each vertex of the template where it covers it, [vertices] metres."""
     z = fields.position[:, 2]
     if garment.kind == "top":
         down = np.maximum(fields.height("spine01") - z, 0.0) * (1 - fields.arm_weight)

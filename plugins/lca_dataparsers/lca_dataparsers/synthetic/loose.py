@@ -9,8 +9,7 @@ from lca_dataparsers.synthetic.body_fields import BodyFields, smoothstep
 from lca_dataparsers.synthetic.cloth import Cloth, make_cloth
 from lca_dataparsers.synthetic.garments import Garment, grid_faces, outline, tube_paint
 from lca_dataparsers.synthetic.layers import Layer
-from lca_dataparsers.synthetic.palette import random_cloth
-from lca_dataparsers.synthetic.wardrobe import SKIRT_PATTERNS, bottom, paint, shoes, top
+from lca_dataparsers.synthetic.wardrobe import SKIRT_PATTERNS, bottom, random_paint, shoes, top
 
 LOOSE = ("skirt", "dress", "coat")
 AROUND = 72
@@ -18,6 +17,8 @@ AROUND = 72
 CELL_HEIGHT = 0.028
 """Height of its cells, metres."""
 PLEATS = 14
+WAISTBAND = 0.4
+"""Share of a garment's distance from the skin at its upper edge, over which the upper part of a dress or coat lies."""
 _FRONT = 1.5 * np.pi
 """Azimuth of the front (-Y), radians."""
 
@@ -51,11 +52,11 @@ def loose_outfit(random: np.random.Generator, fields: BodyFields, kind: str) -> 
         legs = str(random.choice(["trousers", "leggings", "shorts"], p=[0.6, 0.3, 0.1]))
         inner = replace(bottom(random, fields, legs, waist), thickness=0.006, flare=0.006, smoothing=4)
         shirt = replace(top(random, fields, waist), thickness=0.007, flare=0.0, smoothing=4, hem=waist - 0.06)
-        cloth = paint(random, str(random.choice(["plain", "plain", "checks", "pinstripes"])))
+        cloth = random_paint(random, str(random.choice(["plain", "plain", "checks", "pinstripes"])))
         gap = float(random.choice([0.012, 0.05, 0.09]))
         upper = Garment(
             *("coat", "top"), waist - 0.05, sleeve=fields.arm_length * random.uniform(0.9, 0.98), neck=0.05,
-            open_front=gap, thickness=0.024, flare=0.0, smoothing=12, paint=cloth, loose=True,
+            open_front=gap, thickness=0.026, flare=0.0, smoothing=8, paint=cloth, loose=True,
         )  # fmt: skip
         hem = knee + random.uniform(-0.22, 0.12)
         lower = Garment(
@@ -63,23 +64,25 @@ def loose_outfit(random: np.random.Generator, fields: BodyFields, kind: str) -> 
             open_front=gap, paint=cloth, loose=True,
         )  # fmt: skip
         return [*outfit, inner, shirt, lower, upper]
-    cloth = paint(random, pattern)
+    cloth = random_paint(random, pattern)
     flare = random.uniform(0.24, 0.42)
     if kind == "skirt":
-        shirt = replace(top(random, fields, waist), hem=waist - 0.03, thickness=0.007, flare=0.0, smoothing=4)
+        shirt = replace(top(random, fields, waist), hem=waist - 0.03, thickness=0.005, flare=0.0, smoothing=4)
         hem = random.uniform(knee - 0.2, 0.35 * knee + 0.65 * hip)
-        skirt = Garment(
-            "skirt", "swinging", hem, waist, thickness=0.014, flare=flare, paint=cloth, loose=True
-        )
+        skirt = Garment("skirt", "swinging", hem, waist, thickness=0.02, flare=flare, paint=cloth, loose=True)
         return [*outfit, shirt, skirt]
     sleeve = float(random.choice([-0.035, 0.15, 0.45]))
     neck = random.uniform(0.05, 0.11)
     bodice = Garment(
-        *("bodice", "top"), waist - 0.025, sleeve=sleeve, neck=neck, neck_width=0.1, thickness=0.01, paint=cloth,
+        *("bodice", "top"), waist - 0.025, sleeve=sleeve, neck=neck, neck_width=0.1, thickness=0.015, paint=cloth,
         loose=True,
     )  # fmt: skip
     hem = random.uniform(knee - 0.26, 0.5 * knee + 0.5 * hip)
-    return [*outfit, bodice, Garment("dress", "swinging", hem, waist, thickness=0.012, flare=flare, paint=cloth, loose=True)]
+    return [
+        *outfit,
+        bodice,
+        Garment("dress", "swinging", hem, waist, thickness=0.012, flare=flare, paint=cloth, loose=True),
+    ]
 
 
 def swinging_part(garment: Garment, fields: BodyFields, skin: np.ndarray) -> SwingingPart:
@@ -98,7 +101,8 @@ def swinging_part(garment: Garment, fields: BodyFields, skin: np.ndarray) -> Swi
         widest = np.maximum(widest, support)
         down = garment.upper - z
         pleats = 1.0 + 0.04 * np.sin(azimuth * PLEATS) * smoothstep(0.0, 0.4, np.array([down]))
-        radius = (widest + garment.thickness + garment.flare * down) * pleats
+        held = garment.thickness * (WAISTBAND + (1 - WAISTBAND) * smoothstep(0.0, 0.08, np.array([down])))
+        radius = (widest + held + garment.flare * down) * pleats
         rest.append(np.concatenate([circle * radius[:, None] + middle, np.full((AROUND + 1, 1), level)], axis=1))
         painted.append(tube_paint(circle, z))
     points = np.stack(rest)

@@ -4,6 +4,7 @@ Angles are radians. ``abduct`` of an arm is 0 when it hangs, pi/2 in a T pose; `
 forward; elbows and knees are 0 when straight. Limits keep every angle within what people can do.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,13 +85,13 @@ def random_angles(random: np.random.Generator, times: np.ndarray) -> np.ndarray:
     """Anatomical angles [frames, channels] of a random motion through key poses about 1.5 s apart."""
     duration = float(times[-1] - times[0]) + 1e-3
     count = max(2, int(np.ceil(duration / random.uniform(1.1, 1.8))) + 1)
-    keys = np.stack([_key_pose(random) for _ in range(count)])
+    keys = np.stack([key_pose(random) for _ in range(count)])
     angles = keyframed(times, times[0] + np.linspace(0, duration, count), keys)
     if random.random() < 0.4:
         angles += _walk_cycle(random, times)
     for column in range(len(CHANNELS)):
         angles[:, column] += smooth_signal(random, times, 2.5, 0.05)
-    return _within_limits(angles)
+    return within_limits(angles)
 
 
 def random_motion(random: np.random.Generator, body: CompactBody, times: np.ndarray) -> Motion:
@@ -203,16 +204,21 @@ def _arm_axes(body: CompactBody, side: str) -> _ArmAxes:
     )
 
 
-def _key_pose(random: np.random.Generator) -> np.ndarray:
+def key_pose(
+    random: np.random.Generator,
+    actions: Sequence[str] = tuple(_BOTH_ACTIONS),
+    side_actions: Sequence[str] = tuple(_SIDE_ACTIONS),
+) -> np.ndarray:
+    """A random pose, [channels] angles, made of one of ``actions`` and sometimes one of ``side_actions``."""
     values = {name: _REST.get(name.split(".")[0], 0.0) for name in CHANNELS}
-    action = random.choice(list(_BOTH_ACTIONS))
+    action = random.choice(list(actions))
     strength = random.uniform(0.8, 1.05)
     for name, value in _BOTH_ACTIONS[action].items():
         for channel in [name] if name in values else [f"{name}.{side}" for side in SIDES]:
             values[channel] += strength * (value - values[channel])
-    if random.random() < 0.6:
+    if random.random() < 0.6 and side_actions:
         side = random.choice(SIDES)
-        extra = random.choice(list(_SIDE_ACTIONS))
+        extra = random.choice(list(side_actions))
         if action not in ("squat", "sit") or "leg" not in "".join(_SIDE_ACTIONS[extra]):
             for name, value in _SIDE_ACTIONS[extra].items():
                 values[f"{name}.{side}"] = value
@@ -235,7 +241,8 @@ def _walk_cycle(random: np.random.Generator, times: np.ndarray) -> np.ndarray:
     return angles
 
 
-def _within_limits(angles: np.ndarray) -> np.ndarray:
+def within_limits(angles: np.ndarray) -> np.ndarray:
+    """Angles [frames, channels], each within :data:`LIMITS`."""
     limits = np.array([LIMITS[name.split(".")[0]] for name in CHANNELS])
     return np.clip(angles, limits[:, 0], limits[:, 1])
 

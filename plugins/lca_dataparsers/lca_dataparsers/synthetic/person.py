@@ -11,6 +11,7 @@ from lca_dataparsers.synthetic.body_fields import BodyFields, body_fields
 from lca_dataparsers.synthetic.garments import Garment, coverage, shell, skirt
 from lca_dataparsers.synthetic.hair import STYLES, hair_layers
 from lca_dataparsers.synthetic.layers import Layer
+from lca_dataparsers.synthetic.loose import SwingingPart, loose_outfit, swinging_part
 from lca_dataparsers.synthetic.noise import stream
 from lca_dataparsers.synthetic.palette import IRIS_COLORS, bytes_to_linear, random_hair, random_skin
 from lca_dataparsers.synthetic.wardrobe import random_outfit
@@ -57,6 +58,12 @@ class PersonMesh:
     body_vertices: int
     face_region: np.ndarray
     """[faces] bool: skin of the face."""
+    loose: np.ndarray
+    """[faces] bool: the loose garment, its part that swings and its part that does not."""
+    swinging: SwingingPart | None = None
+    """The part of the loose garment that is simulated."""
+    swinging_start: int = 0
+    """Its first vertex."""
 
     @cached_property
     def used(self) -> np.ndarray:
@@ -71,8 +78,8 @@ class PersonMesh:
         return sp.csr_matrix((np.ones(3 * count, np.float32), entries), shape=(len(self.rest), count))
 
 
-def random_appearance(seed: int, index: int) -> Appearance:
-    """The appearance of person ``index`` of a dataset."""
+def random_appearance(seed: int, index: int, garment: str | None = None) -> Appearance:
+    """The appearance of person ``index`` of a dataset, in a loose garment if one of ``loose.LOOSE`` is asked for."""
     random = stream("appearance", seed, index)
     fields = body_fields()
     names = fields.body.shape_names
@@ -94,7 +101,7 @@ def random_appearance(seed: int, index: int) -> Appearance:
         brows=float(random.uniform(0.6, 1.4)),
         freckles=float(max(random.normal(-0.2, 0.5), 0.0)),
         socks=float(random.choice([0.04, 0.12, 0.25])),
-        outfit=tuple(random_outfit(random, fields)),
+        outfit=tuple(loose_outfit(random, fields, garment) if garment else random_outfit(random, fields)),
         seed=int(random.integers(1 << 30)),
     )
 
@@ -108,8 +115,14 @@ def person_mesh(person: Appearance) -> PersonMesh:
     paint = np.concatenate([fields.position, fields.arm_weight[:, None]], axis=1)
     kept = _seen_faces(person, fields)
     layers = [(Layer("body", skin, fields.weights, fields.faces[kept], paint), _body_materials(fields)[kept])]
+    swinging, swinging_start = None, 0
     for index, garment in enumerate(person.outfit):
-        layer = skirt(garment, fields, skin) if garment.kind == "skirt" else shell(garment, fields, skin)
+        if garment.kind == "swinging":
+            swinging = swinging_part(garment, fields, skin)
+            swinging_start = sum(len(layer.rest) for layer, _ in layers)
+            layer = swinging.layer
+        else:
+            layer = skirt(garment, fields, skin) if garment.kind == "skirt" else shell(garment, fields, skin)
         layers.append((layer, np.full(len(layer.faces), CLOTH + index)))
     if person.hair_style in STYLES:
         for layer in hair_layers(STYLES[person.hair_style], fields, skin, person.seed):
@@ -117,14 +130,19 @@ def person_mesh(person: Appearance) -> PersonMesh:
     starts = np.cumsum([0] + [len(layer.rest) for layer, _ in layers])
     face_skin = body.regions["face"].numpy()[fields.faces[kept]].all(axis=1) & (layers[0][1] == SKIN)
     faces = np.concatenate([layer.faces + start for (layer, _), start in zip(layers, starts)])
+    materials = np.concatenate([materials for _, materials in layers])
+    loose = [CLOTH + index for index, garment in enumerate(person.outfit) if garment.loose]
     return PersonMesh(
         rest=np.concatenate([layer.rest for layer, _ in layers]).astype(np.float32),
         weights=torch.from_numpy(np.concatenate([layer.weights for layer, _ in layers])).float(),
         faces=faces.astype(np.int64),
-        materials=np.concatenate([materials for _, materials in layers]),
+        materials=materials,
         paint=_with_lashes(np.concatenate([layer.paint for layer, _ in layers]), fields),
         body_vertices=len(skin),
         face_region=np.concatenate([face_skin, np.zeros(len(faces) - len(face_skin), bool)]),
+        loose=np.isin(materials, loose),
+        swinging=swinging,
+        swinging_start=swinging_start,
     )
 
 
@@ -151,5 +169,7 @@ def _seen_faces(person: Appearance, fields: BodyFields) -> np.ndarray:
         depth = coverage(garment, fields, fields.position, fields.arm_weight)
         if garment.kind == "skirt":
             depth = depth - 0.1
+        elif garment.kind == "swinging":  # only where it is held: farther down, legs are seen when it flies
+            depth = np.where(fields.position[:, 2] > garment.upper - 0.1, depth, -1.0) - garment.open_front
         covered = covered | (depth > 0.03)
     return np.logical_not(covered[fields.faces].all(axis=1))

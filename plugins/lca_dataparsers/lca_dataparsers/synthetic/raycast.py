@@ -27,6 +27,8 @@ class Picture:
     """uint8 [h, w] coverage, 255 = person."""
     face_pixels: float
     """Pixels in which skin of the face is seen."""
+    garment: np.ndarray
+    """uint8 [h, w] coverage of the loose garment, 255 = garment."""
 
 
 def render(
@@ -63,6 +65,7 @@ def render(
     left, top, right, bottom = _bounds(camera, scene)
     box = np.flatnonzero((columns >= left) & (columns < right) & (rows >= top) & (rows < bottom))
     light, coverage, face_pixels = background, np.zeros(width * height), 0.0
+    garment: np.ndarray = np.zeros(width * height)
     if len(box):
         pixel = np.repeat(box, len(_SAMPLES))
         sample = np.tile(np.arange(len(_SAMPLES)), len(box))
@@ -77,12 +80,15 @@ def render(
             start = interleaved(columns[pixel], rows[pixel])
             shaded = shade(person, scene, environment, hits, directions[hit], start, sample)
         coverage = np.bincount(pixel, minlength=width * height) / len(_SAMPLES)
+        garment = np.bincount(pixel[scene.mesh.loose[hits.face]], minlength=width * height) / len(_SAMPLES)
         total = np.stack([np.bincount(pixel, shaded[:, k], width * height) for k in range(3)], axis=-1)
         light = background * (1 - coverage)[:, None] + total / len(_SAMPLES)
     grain = 0.003 * random.standard_normal(light.shape, np.float32)
     image = np.clip((encoded(light.astype(np.float32)) + grain) * 255.0 + 0.5, 0, 255).astype(np.uint8)
-    mask = np.clip(coverage * 255.0 + 0.5, 0, 255).astype(np.uint8)
-    return Picture(image.reshape(height, width, 3), mask.reshape(height, width), face_pixels)
+    mask, cloth = (np.clip(part * 255.0 + 0.5, 0, 255).astype(np.uint8) for part in (coverage, garment))
+    return Picture(
+        image.reshape(height, width, 3), mask.reshape(height, width), face_pixels, cloth.reshape(height, width)
+    )
 
 
 def _camera_frame(camera: Cameras) -> tuple[np.ndarray, np.ndarray]:

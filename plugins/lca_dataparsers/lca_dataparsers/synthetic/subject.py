@@ -10,6 +10,7 @@ import torch
 from lca_dataparsers.dataset.schema import FrameRecord, SubjectInfo
 from lca_dataparsers.synthetic.attributes import attributes
 from lca_dataparsers.synthetic.body_fields import body_fields
+from lca_dataparsers.synthetic.draping import drape, near_the_floor, steps_per_moment
 from lca_dataparsers.synthetic.environment import random_environment
 from lca_dataparsers.synthetic.expressions import random_expressions, random_gaze
 from lca_dataparsers.synthetic.light_stage import pattern_of, stage_light, stage_rig
@@ -19,6 +20,7 @@ from lca_dataparsers.synthetic.person import Appearance, PersonMesh, person_mesh
 from lca_dataparsers.synthetic.raycast import Picture, render
 from lca_dataparsers.synthetic.scene import Scene
 from lca_dataparsers.synthetic.viewpoints import close_cameras, ring_cameras, wild_cameras
+from lca_dataparsers.synthetic.walking import at_moments, lead_in, walking_motion
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.body.gaze import with_eyelids
 from lca_shared.body.model import BodyPose
@@ -46,38 +48,35 @@ class CaptureSpec:
     """What the camera of a wild clip follows."""
     lights: bool = False
     """A studio with a light stage."""
+    garment: str | None = None
+    """A loose garment (``loose.LOOSE``) that everybody wears, walking; None = outfits that follow the skeleton."""
 
 
 def subject_frames(
     spec: CaptureSpec, index: int, person: Appearance
-) -> Iterator[tuple[FrameRecord, np.ndarray, np.ndarray]]:
-    """Records with image and mask of subject ``index``, rendered as they are asked for."""
+) -> Iterator[tuple[FrameRecord, np.ndarray, np.ndarray, np.ndarray | None]]:
+    """Records with image, mask and, where there is one, mask of the loose garment, rendered as they are asked for."""
     random = stream("capture", spec.seed, spec.kind, index)
     body = body_fields().body
     times = np.arange(spec.frames) / spec.fps
-    motion = random_motion(random, body, times)
+    mesh = person_mesh(person)
+    pose, cloth = _moving(random, spec, body, person, mesh, times)
     expressions = torch.from_numpy(random_expressions(random, times, body.expression_names))
-    pose = replace(motion.pose, gaze=torch.from_numpy(random_gaze(random, times)))
+    pose = replace(pose, gaze=torch.from_numpy(random_gaze(random, times)))
     expressions = with_eyelids(expressions, pose.gaze, body.expression_names)
     environment = random_environment(random, spec.kind)
-    mesh = person_mesh(person)
-    pose = on_the_floor(body, mesh, person, expressions, pose)
-    if spec.kind == "wild" and spec.framing != "body":
-        middles, facing = _part(random, body, person, pose, spec.framing)
-        cameras = close_cameras(random, times, middles, facing, _EXTENTS[spec.framing], spec.size)
-    elif spec.kind == "wild":
-        low, high = _extent(body, person, pose)
-        centers = torch.stack(
-            [(low[:, 0] + high[:, 0]) / 2, (low[:, 1] + high[:, 1]) / 2, torch.zeros(len(low))], dim=-1
-        )
-        cameras = wild_cameras(random, times, centers, high[:, 2], spec.size, spec.partial)
-    else:
-        cameras = ring_cameras(stream("ring", spec.seed), spec.cameras, spec.size)
+    grounded = on_the_floor(body, mesh, person, expressions, pose)
+    if cloth is not None:
+        cloth = cloth + (grounded.root_translation - pose.root_translation)[:, None]
+    pose = grounded
+    cameras = _cameras(random, spec, body, person, pose, times)
     rig = stage_rig(spec.seed) if spec.lights else None
     for moment in range(spec.frames):
         pattern = pattern_of(moment) if rig is not None else -1
         stage = stage_light(rig, pattern) if rig is not None else None
         vertices = person_vertices(body, mesh, person, expressions[moment], pose[moment])
+        if cloth is not None:
+            vertices[mesh.swinging_start : mesh.swinging_start + cloth.shape[1]] = cloth[moment]
         scene = Scene(mesh, vertices.numpy())
         for view in range(spec.cameras if spec.kind == "studio" else 1):
             camera = cameras[moment if spec.kind == "wild" else view]
@@ -85,12 +84,53 @@ def subject_frames(
             picture = render(person, scene, camera, environment, light, stage)
             record = _record(body, mesh, vertices, camera, picture, pose[moment], expressions[moment])
             record = replace(record, frame=moment, camera=str(view), time=float(times[moment]), light_pattern=pattern)
-            yield record, picture.image, picture.mask
+            yield record, picture.image, picture.mask, picture.garment if spec.garment else None
+
+
+def _moving(
+    random: np.random.Generator,
+    spec: CaptureSpec,
+    body: CompactBody,
+    person: Appearance,
+    mesh: PersonMesh,
+    times: np.ndarray,
+) -> tuple[BodyPose, Float[Tensor, "frames vertices 3"] | None]:
+    """Poses, and vertices of what swings in the same world."""
+    if mesh.swinging is None:
+        return random_motion(random, body, times).pose, None
+    every = steps_per_moment(spec.fps)
+    step = 1 / (spec.fps * every)
+    first = lead_in(step)
+    steps = np.arange(-first, (len(times) - 1) * every + 1) * step
+    pose = walking_motion(random, body, steps)
+    pose = replace(pose, root_translation=pose.root_translation + near_the_floor(body, person, pose))
+    swung = drape(body, person, mesh.swinging, pose, step)
+    kept = torch.from_numpy(swung[first::every].astype(np.float32))
+    return at_moments(pose, first, every, len(times)), kept
+
+
+def _cameras(
+    random: np.random.Generator,
+    spec: CaptureSpec,
+    body: CompactBody,
+    person: Appearance,
+    pose: BodyPose,
+    times: np.ndarray,
+) -> Cameras:
+    """The ring of a studio, or one camera per moment."""
+    if spec.kind == "studio":
+        return ring_cameras(stream("ring", spec.seed), spec.cameras, spec.size)
+    if spec.framing != "body":
+        middles, facing = _part(random, body, person, pose, spec.framing)
+        return close_cameras(random, times, middles, facing, _EXTENTS[spec.framing], spec.size)
+    low, high = _extent(body, person, pose)
+    centers = torch.stack([(low[:, 0] + high[:, 0]) / 2, (low[:, 1] + high[:, 1]) / 2, torch.zeros(len(low))], dim=-1)
+    return wild_cameras(random, times, centers, high[:, 2], spec.size, spec.partial)
 
 
 def subject_info(spec: CaptureSpec, index: int, split: str, fingerprint: str) -> tuple[SubjectInfo, Appearance]:
     """A subject's ``subject.json`` and appearance; ``fingerprint`` tells which settings made it."""
-    person = random_appearance(spec.seed, index)
+    person = random_appearance(spec.seed, index, spec.garment)
     report = {
         "settings": fingerprint,
         "refused": {},
@@ -122,7 +162,8 @@ def on_the_floor(
     body: CompactBody, mesh: PersonMesh, person: Appearance, expressions: Float[Tensor, "frames n"], pose: BodyPose
 ) -> BodyPose:
     """The same poses with the lowest point of every frame at z = 0."""
-    used = torch.from_numpy(mesh.used)
+    hanging = range(mesh.swinging_start, mesh.swinging_start + len(mesh.swinging.layer.rest)) if mesh.swinging else ()
+    used = torch.from_numpy(np.setdiff1d(mesh.used, hanging))
     lowest = [
         person_vertices(body, mesh, person, expressions[row], pose[row])[used, 2].min()
         for row in range(len(expressions))

@@ -29,7 +29,10 @@ def random_outfit(random: np.random.Generator, fields: BodyFields) -> list[Garme
     return outfit
 
 
-def paint(random: np.random.Generator, pattern: str, scale: tuple[float, float] = (0.05, 0.11)) -> dict[str, object]:
+def random_paint(
+    random: np.random.Generator, pattern: str, scale: tuple[float, float] = (0.05, 0.11)
+) -> dict[str, object]:
+    """What ``fabrics.fabric`` needs, of random colours; ``scale`` is the range of the pattern's size, metres."""
     return {
         "pattern": pattern,
         "colors": random_cloth(random),
@@ -39,17 +42,21 @@ def paint(random: np.random.Generator, pattern: str, scale: tuple[float, float] 
 
 
 def shoes(random: np.random.Generator, fields: BodyFields) -> Garment:
+    """Random shoes."""
     ankle = fields.height("foot.L")
     upper = ankle + random.choice([0.0, 0.05, 0.14])
-    paint = paint(random, "plain") | {"sole": ankle - 0.062, "sole_color": random.choice([0.02, 0.6, 0.85])}
+    paint = random_paint(random, "plain") | {"sole": ankle - 0.062, "sole_color": random.choice([0.02, 0.6, 0.85])}
     return Garment("shoes", "shoes", -9.0, upper, thickness=0.012, smoothing=40, paint=paint)
 
 
 def bottom(random: np.random.Generator, fields: BodyFields, kind: str, waist: float) -> Garment:
+    """Random trousers, shorts, skirt or leggings (``kind``) that begin at the height ``waist``, metres."""
     hip, knee, ankle = (fields.height(f"{n}.L") for n in ("upperleg01", "lowerleg01", "foot"))
     if kind == "trousers":
         jeans = random.random() < 0.5
-        paint = paint(random, "denim" if jeans else str(random.choice(["plain", "plain", "pinstripes", "checks"])))
+        paint = random_paint(
+            random, "denim" if jeans else str(random.choice(["plain", "plain", "pinstripes", "checks"]))
+        )
         if jeans:
             dark = bytes_to_linear(DENIM) * random.choice([0.25, 0.7, 1.2])
             paint["colors"] = np.stack([dark, dark * 1.5 + 0.12, dark])
@@ -61,17 +68,18 @@ def bottom(random: np.random.Generator, fields: BodyFields, kind: str, waist: fl
         )
     if kind == "shorts":
         hem = knee + random.uniform(0.0, 0.18)
-        paint = paint(random, str(random.choice(["plain", "camouflage", "checks", "denim"])))
+        paint = random_paint(random, str(random.choice(["plain", "camouflage", "checks", "denim"])))
         return Garment("shorts", "bottom", hem, waist, thickness=0.01, flare=0.08, smoothing=6, paint=paint)
     if kind == "skirt":
         hem = knee + random.uniform(-0.12, 0.2)
-        paint = paint(random, str(random.choice(SKIRT_PATTERNS)))
+        paint = random_paint(random, str(random.choice(SKIRT_PATTERNS)))
         return Garment("skirt", "skirt", hem, waist, thickness=0.012, flare=random.uniform(0.12, 0.4), paint=paint)
-    paint = paint(random, str(random.choice(["plain", "plain", "camouflage"])))
+    paint = random_paint(random, str(random.choice(["plain", "plain", "camouflage"])))
     return Garment("leggings", "bottom", hip - random.uniform(0.5, 0.75), waist, thickness=0.002, paint=paint)
 
 
 def top(random: np.random.Generator, fields: BodyFields, waist: float) -> Garment:
+    """A random top that ends about the height ``waist``, metres."""
     arm = fields.arm_length
     sleeve = {"tank": -0.035, "tee": 0.42 * arm, "long": 0.97 * arm}[
         str(random.choice(["tank", "tee", "long"], p=[0.12, 0.48, 0.4]))
@@ -87,7 +95,7 @@ def top(random: np.random.Generator, fields: BodyFields, waist: float) -> Garmen
         thickness=0.018 if loose else 0.011,
         flare=random.uniform(0.03, 0.07) if loose else 0.01,
         smoothing=14 if loose else 6,
-        paint=paint(random, str(random.choice(_TOP_PATTERNS))),
+        paint=random_paint(random, str(random.choice(_TOP_PATTERNS))),
     )
 
 
@@ -104,13 +112,13 @@ def _jacket(random: np.random.Generator, fields: BodyFields) -> Garment:
         thickness=0.03,
         flare=0.04,
         smoothing=16,
-        paint=paint(random, str(random.choice(["plain", "plain", "checks", "blocks", "camouflage", "logo"]))),
+        paint=random_paint(random, str(random.choice(["plain", "plain", "checks", "blocks", "camouflage", "logo"]))),
     )
 
 
 def _dress(random: np.random.Generator, fields: BodyFields) -> list[Garment]:
     waist, knee = fields.height("spine03") - 0.02, fields.height("lowerleg01.L")
-    paint = paint(random, str(random.choice(SKIRT_PATTERNS)))
+    paint = random_paint(random, str(random.choice(SKIRT_PATTERNS)))
     sleeve = float(random.choice([-0.035, 0.15, 0.45]))
     bodice = Garment(
         "bodice", "top", waist - 0.03, sleeve=sleeve, neck=0.1, neck_width=0.1, thickness=0.008, paint=paint

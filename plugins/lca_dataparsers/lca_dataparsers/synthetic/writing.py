@@ -61,6 +61,7 @@ def write_subject(config: SynthConfig, index: int) -> None:
         config.seed,
         config.framing,
         config.lights,
+        config.garment,
     )
     info, person = subject_info(spec, index, split_of(config, index), fingerprint(config, index))
     rig = stage_rig(config.seed) if config.lights else None
