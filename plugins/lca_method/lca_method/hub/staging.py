@@ -71,7 +71,7 @@ def staged(path: Path, words: CardWords, half: bool = False) -> Iterator[Staged]
             yield Staged(MODEL, folder, [], shows_people=False)
 
 
-def write_shared_model(path: Path, folder: Path, words: CardWords, half: bool = False) -> None:
+def write_shared_model(path: Path, folder: Path, words: CardWords, half: bool = False, results: bool = True) -> None:
     """Write a model as it is shared: config.json, model.safetensors, card; the last step's weights beside averaged
     ones, and ``lca eval``'s results if they are about this checkpoint.
 
@@ -80,6 +80,7 @@ def write_shared_model(path: Path, folder: Path, words: CardWords, half: bool = 
         folder: what to write.
         words: for the card.
         half: weight matrices in float16.
+        results: with the files of ``lca eval`` (its table is on the card in any case).
 
     Raises:
         UserError: there is no model at ``path``.
@@ -99,7 +100,7 @@ def write_shared_model(path: Path, folder: Path, words: CardWords, half: bool = 
     write_model(folder, state_of(checkpoint), made_with, record, half=half)
     if last_step is not None and not half:
         write_weights(folder / LAST_STEP_FILE, last_step)
-    if record.about.get("evaluation"):
+    if results and record.about.get("evaluation"):
         for name in ("eval.json", "eval.md", "per_image.csv"):
             if (source / EVALUATION.parent / name).is_file():
                 (folder / EVALUATION.parent).mkdir(exist_ok=True)

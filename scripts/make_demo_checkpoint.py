@@ -1,0 +1,73 @@
+"""The model that ships with the package (``--model demo``), from a training run on synthetic people alone.
+
+    ns-train lca-pretrain-small --data SYNTHETIC ...
+    lca eval --checkpoint RUN --data SYNTHETIC        # its figures go onto the card
+    python scripts/make_demo_checkpoint.py RUN --trained-on "MACHINE"
+
+Weight matrices are written in half precision. The same run gives the same bytes.
+"""
+
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from lca_method.checkpoints import find_checkpoint, load_checkpoint
+from lca_method.hub.run_facts import SYNTHETIC, record_of_run
+from lca_method.hub.shipped import SHIPPED
+from lca_method.hub.staging import CardWords, write_shared_model
+from lca_method.trained_network import load_network
+from lca_shared.errors import UserError
+
+MOST_BYTES = 40 * 2**20
+LICENCE = Path(__file__).resolve().parents[1] / "LICENSE"
+
+
+@dataclass(frozen=True)
+class DemoCheckpointConfig:
+    """Write the shipped model from a training run."""
+
+    run: tyro.conf.Positional[Path]
+    """Folder of the training run."""
+    trained_on: str
+    """The machine and how long, for the card."""
+    output_dir: Path = SHIPPED["demo"].folder
+    """What is replaced."""
+
+
+def make(config: DemoCheckpointConfig) -> None:
+    """Write the folder.
+
+    Raises:
+        UserError: the run used people who are not synthetic (or data that is not at hand any more), or its model is too
+            large to be shipped.
+    """
+    checkpoint = find_checkpoint(config.run)
+    data = record_of_run(checkpoint, load_checkpoint(checkpoint)).about["data"]
+    for facts in data:
+        if not facts["known"] or not facts["source"].startswith(SYNTHETIC):
+            raise UserError(
+                f"{facts['name']} is not known to be synthetic: the shipped model is trained on nobody real."
+            )
+    words = CardWords("demo", licence="apache-2.0", trained_on=config.trained_on)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "demo"
+        write_shared_model(config.run, folder, words, half=True, results=False)
+        shutil.copyfile(LICENCE, folder / "LICENSE")
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        if size > MOST_BYTES:
+            raise UserError(f"{size / 2**20:.1f} MB are too much to ship: {MOST_BYTES / 2**20:.0f} at most.")
+        trained = load_network(folder)
+        shutil.rmtree(config.output_dir, ignore_errors=True)
+        shutil.copytree(folder, config.output_dir)
+    print(f"Wrote {config.output_dir} ({size / 2**20:.1f} MB, {trained.steps} steps). Next: lca create PHOTOS")
+
+
+if __name__ == "__main__":
+    try:
+        make(tyro.cli(DemoCheckpointConfig, config=(tyro.conf.OmitArgPrefixes,)))
+    except UserError as error:
+        sys.exit(f"make_demo_checkpoint: {error}")
