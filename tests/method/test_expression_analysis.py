@@ -10,6 +10,7 @@ from lca_dataparsers.dataset.reader import AvatarDataset
 from lca_method.analysis.expression_drive import ABLATIONS, driven_comparison
 from lca_method.analysis.expression_probe import identity_probe, ridge_probe
 from lca_method.analysis.expression_report import expression_report
+from lca_method.analysis.expression_size import expression_size
 from lca_method.analysis.region_pixels import region_pixels
 from lca_method.batch import DrivingSignal, stacked
 from lca_method.crops import CropReader, CropSizes
@@ -121,3 +122,16 @@ def test_the_report_holds_plain_numbers(config, body, reader):
     assert report["expression"]["frames"] > 0 and model.training
     assert 0 <= report["probe"]["identity"]["logistic"] <= 1
     assert report["probe"]["identity"]["chance"] == pytest.approx(0.5)
+    assert 0 <= report["probe"]["size"]["size"] and -1 <= report["probe"]["size"]["correlation"] <= 1
+
+
+def test_sizes_of_expressions_are_those_of_the_displacements(body):
+    torch.manual_seed(0)
+    true = torch.rand(30, len(body.expression_names))
+    whole = expression_size(body, true, true)
+    assert whole.size == pytest.approx(1, abs=1e-4) and whole.slope == pytest.approx(1, abs=1e-4)
+    assert whole.deviation == pytest.approx(whole.true_deviation)
+    third = expression_size(body, true / 3 + 0.2, true)  # what all frames share does not count
+    assert third.size == pytest.approx(1 / 3, abs=1e-4) and third.correlation == pytest.approx(1, abs=1e-4)
+    other = expression_size(body, true.roll(1, 0), true)
+    assert other.size == pytest.approx(1, abs=1e-4) and abs(other.slope) < 0.5

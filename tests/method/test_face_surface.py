@@ -7,12 +7,14 @@ import torch
 
 from lca_method.augmentation import flipped_targets, zoomed, zoomed_places
 from lca_method.batch import DrivingSignal, FaceViews, TargetViews
-from lca_method.face_places import FaceMarks
+from lca_method.face_places import GRID, FaceMarks
 from lca_method.losses.code_range import code_range
 from lca_method.losses.code_texture import code_texture
 from lca_method.losses.photometric import Target, detail_on_person
 from lca_method.mirroring import BodyMirror
-from lca_method.networks.face_surface import FaceSurface, local_contrast
+from lca_method.networks.expression_encoder import laid_out
+from lca_method.networks.face_surface import FaceSurface
+from lca_method.networks.local_contrast import local_contrast
 from lca_shared.body import BodyPose, CompactBody
 from lca_shared.cameras import Cameras, look_at, pinhole_intrinsics, project
 from lca_shared.gaussians import Gaussians
@@ -84,23 +86,76 @@ def test_faces_that_are_not_seen_count_for_nothing(painted):
 def test_local_contrast_does_not_see_light(painted):
     faces = painted[-1]
     light = torch.linspace(0.8, 1.1, SIDE)
-    plain, lit = (local_contrast(i, torch.ones_like(faces.masks)) for i in (faces.images, faces.images * light))
+    plain, lit = (local_contrast((i - 0.5).flatten(0, 1), 3) for i in (faces.images, faces.images * light))
     difference = (plain - lit)[..., 8:-8, 8:-8].abs().mean()
     assert difference < 0.1 * plain.abs().mean()
 
 
-def test_places_say_where_eyes_and_face_are_however_the_crop_lies(painted):
+def test_local_contrast_is_what_a_square_neighbourhood_says():
+    pictures = torch.rand(2, 3, 20, 20) - 0.5
+    around = torch.nn.functional.pad(pictures, (3, 3, 3, 3)).unfold(2, 7, 1).unfold(3, 7, 1)
+    inside = torch.nn.functional.pad(torch.ones_like(pictures), (3, 3, 3, 3)).unfold(2, 7, 1).unfold(3, 7, 1)
+    detail = pictures - around.sum(dim=(-1, -2)) / inside.sum(dim=(-1, -2))
+    square = torch.nn.functional.pad(detail.square().mean(dim=1, keepdim=True), (3, 3, 3, 3)).unfold(2, 7, 1)
+    deviation = (square.unfold(3, 7, 1).sum(dim=(-1, -2)) / inside[:, :1].sum(dim=(-1, -2))).sqrt()
+    torch.testing.assert_close(local_contrast(pictures, 3), detail / (deviation + 0.02), atol=1e-5, rtol=1e-4)
+
+
+def test_places_say_where_the_face_is_however_the_crop_lies(painted):
+    """The grid's nodes lie on the face of the fitted body: read at a vertex's place of the layout, it gives the
+    vertex's pixel, for other people, other poses and a tilted camera alike."""
     body, shape, pose, _, faces = painted
     marks = FaceMarks.of(body.name)
     roll = torch.tensor([[0.8, -0.6, 0, 0], [0.6, 0.8, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
     cameras = faces.cameras[0]
+    flat = marks.body.template_vertices[:, [0, 2]]
+    middle = torch.tensor([0.0, 0.715])
+    layout = (flat - middle) / 0.095 * torch.tensor([1.0, -1.0])
+    assert layout.abs().max() < 1.2
+    within = layout.abs().amax(dim=-1) < 1
     for view in (cameras, replace(cameras, camera_from_world=roll @ cameras.camera_from_world)):
         places = marks.places(shape[0], pose[0], view)
+        assert places.shape == (3, GRID, GRID, 2)
         vertices = marks.body.skinned(marks.body.shaped(shape[0]), pose[0])
-        count = len(marks.eyes)
-        for points, height in ((vertices[:, :count], -1 / 6), (vertices[:, count:], 1 / 6)):
-            pixels = project(view, points.mean(dim=1, keepdim=True))[0][:, 0] / SIDE * 2 - 1
-            torch.testing.assert_close(places @ torch.tensor([0.0, height, 1.0]), pixels, atol=1e-4, rtol=0)
+        pixels = project(view, vertices)[0] / SIDE * 2 - 1
+        read = torch.nn.functional.grid_sample(
+            places.movedim(-1, 1), layout.expand(3, 1, -1, 2), align_corners=True, padding_mode="border"
+        )[:, :, 0].mT
+        apart = (read - pixels)[:, within].norm(dim=-1)
+        assert apart.mean() < 0.01 and apart.max() < 0.06  # of a crop that is 2 wide
+
+
+def test_a_face_laid_out_looks_the_same_for_every_shape_pose_and_framing(painted):
+    """Paint that sticks to the surface comes to lie in the same places, whoever wears it."""
+    body, shape, pose, _, faces = painted
+    marks = FaceMarks.of(body.name)
+    generator = torch.Generator().manual_seed(1)
+    wave = 60 * torch.randn(3, 3, generator=generator)
+    head = body.regions["head"] & ~body.regions["hidden"]
+
+    def picture(person: int) -> torch.Tensor:
+        vertices = body.skinned(body.shaped(shape[person]), pose[person, :1])[:, head]
+        paint = Gaussians(
+            means=vertices,
+            quaternions=torch.tensor([1.0, 0, 0, 0]).expand(*vertices.shape[:-1], 4),
+            scales=torch.full_like(vertices, 0.003),
+            opacities=torch.full(vertices.shape[:-1], 0.95),
+            colors=(0.5 + 0.3 * torch.sin(body.template_vertices[head] @ wave)).expand(*vertices.shape),
+        )
+        cameras = faces.cameras[person, :1]
+        if person:  # framed otherwise
+            tilt = torch.tensor([[0.96, -0.28, 0, 0], [0.28, 0.96, 0, 0.03], [0, 0, 1, 0], [0, 0, 0, 1]])
+            cameras = replace(cameras, camera_from_world=tilt @ cameras.camera_from_world)
+        image = rasterize(paint, cameras, background=torch.full((3,), 0.5)).colors
+        places = marks.places(shape[person], pose[person, :1], cameras)
+        return torch.stack([laid_out(image - 0.5, places, 32), laid_out(image - 0.5, None, 32)])[..., 8:-8, 10:-10]
+
+    first, second = picture(0), picture(1)
+
+    def alike(index: int) -> float:
+        return float(torch.corrcoef(torch.stack([first[index].flatten(), second[index].flatten()]))[0, 1])
+
+    assert alike(0) > 0.9 and alike(0) > alike(1) + 0.1
 
 
 def test_places_follow_mirrored_and_enlarged_crops(painted):

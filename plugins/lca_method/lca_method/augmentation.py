@@ -205,8 +205,8 @@ def _flipped_faces(faces: FaceViews) -> FaceViews:
 
 
 def _flipped_places(places: Tensor | None) -> Tensor | None:
-    """Where the mirrored face is in the mirrored crop: -1 before and after the map for x."""
-    return None if places is None else places * places.new_tensor([[1.0, -1.0, -1.0], [-1.0, 1.0, 1.0]])
+    """Where the mirrored face is in the mirrored crop."""
+    return None if places is None else places.flip(-2) * places.new_tensor([-1.0, 1.0])
 
 
 def _zoomed_references(views: ReferenceViews, change: SubjectChange) -> ReferenceViews:
@@ -223,10 +223,12 @@ def _zoomed_references(views: ReferenceViews, change: SubjectChange) -> Referenc
     return ReferenceViews(images, masks, faces, face_masks, fit)
 
 
-def zoomed_places(places: Float[Tensor, "n 2 3"], zooms: Float[Tensor, "n 3"]) -> Float[Tensor, "n 2 3"]:
+def zoomed_places(
+    places: Float[Tensor, "n rows columns 2"], zooms: Float[Tensor, "n 3"]
+) -> Float[Tensor, "n rows columns 2"]:
     """Where faces are in the crops after :func:`zoomed`."""
-    moved = places * zooms[:, :1, None].to(places)
-    return torch.cat([moved[..., :2], moved[..., 2:] + 2 * zooms[:, 1:, None].to(places)], dim=-1)
+    zooms = zooms[:, None, None].to(places)
+    return places * zooms[..., :1] + 2 * zooms[..., 1:]
 
 
 def _some_cameras(images: Float[Tensor, "n 3 h w"]) -> Cameras:

@@ -29,7 +29,7 @@ class ReferenceFit:
     """Of ``ReferenceViews.face_images``, batch shape ``[*b views]``."""
     expression: Float[Tensor, "*b views expressions"] | None = None
     """Coefficients of each view; None = unknown, taken as neutral."""
-    face_places: Float[Tensor, "*b views 2 3"] | None = None
+    face_places: Float[Tensor, "*b views rows columns 2"] | None = None
     """As ``FaceViews.places``."""
 
 
@@ -75,8 +75,8 @@ class FaceViews:
     """Of ``images``, batch shape ``[*b targets]``."""
     seen: Float[Tensor, "*b targets"]
     """1 = the face was seen."""
-    places: Float[Tensor, "*b targets 2 3"] | None = None
-    """Where the upright face is in the crops (see :mod:`lca_method.face_places`); None = take them whole."""
+    places: Float[Tensor, "*b targets rows columns 2"] | None = None
+    """Where the parts of the face are in the crops (see :mod:`lca_method.face_places`); None = take them whole."""
 
 
 @dataclass(frozen=True)

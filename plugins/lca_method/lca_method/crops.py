@@ -185,7 +185,7 @@ class CropReader:
 
     def _places(
         self, subject: str | Subject, rows: Sequence[int], cameras: Cameras
-    ) -> Float[Tensor, "rows 2 3"] | None:
+    ) -> Float[Tensor, "rows grid_rows grid_columns 2"] | None:
         if not self.sizes.target_faces:
             return None
         person = self._opened(subject)

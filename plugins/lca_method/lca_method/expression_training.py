@@ -4,6 +4,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.distributed as dist
 
 from lca_method.batch import DrivingSignal, FaceViews, SubjectBatch, TargetViews
 from lca_method.losses.code_losses import CodeViews
@@ -55,6 +56,27 @@ def coded_driving(
             read = network.face_surface.read
             texture, texture_seen = read(shape, targets.driving.pose, template.float(), faces)
     return driving, CodeViews(codes, faces.seen, adapted, template, texture, texture_seen, again)
+
+
+def of_all_processes(views: CodeViews) -> CodeViews:
+    """The codes of every process's people, in the order of ranks, so that losses which compare people are those of one
+    process that has them all.
+
+    All processes then have the same loss, and each gradients to its own people alone: these count as often as there are
+    processes, for the gradients of processes are averaged.
+    """
+    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+        return views
+    given = {f.name: getattr(views, f.name) for f in fields(views)}
+    return replace(views, **{name: _gathered(value) for name, value in given.items() if value is not None})
+
+
+def _gathered(own: Tensor) -> Tensor:
+    rank, world = dist.get_rank(), dist.get_world_size()
+    parts = [torch.empty_like(own, requires_grad=False).contiguous() for _ in range(world)]
+    dist.all_gather(parts, own.detach().contiguous())
+    parts[rank] = world * own - (world - 1) * own.detach()  # the same number, with ``world`` times its gradient
+    return torch.cat(parts)
 
 
 def with_reference_faces(batch: SubjectBatch) -> TargetViews:

@@ -1,8 +1,9 @@
-"""Where the face is in a head crop, upright: what the encoder of expressions looks at.
+"""Where the parts of the face are in a head crop: what the encoder of expressions looks at.
 
-A head crop is a box around the projected head: in it faces are tilted and off its middle. The fitted body knows where
-they are. Taking that away leaves less for an encoder to learn to ignore, and less by which it could tell people apart.
-Not in the paper, which says "face crop".
+In a head crop faces are tilted, off the middle, near or far, and everybody's has other proportions. The fitted body
+knows all that. So the face is laid out as on the template: the eyes of everybody in one place, their mouths in another.
+What moves away from there is expression. Left in the picture, head pose and proportions would have to be unlearned, and
+would tell people apart. Not in the paper, which says "face crop".
 """
 
 from dataclasses import dataclass
@@ -11,57 +12,103 @@ from functools import cache
 import torch
 
 from lca_shared.body import get_body_model
+from lca_shared.body.anchors import vertex_normals
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.body.model import BodyPose
 from lca_shared.cameras import Cameras, project
 from lca_shared.tensors import Float, Tensor
 
-_HALF = 3.0
-"""Half the square's side over the distance between the middles of the eyes and of the face."""
-_LEAST = 1 / 16
-"""That distance counts as this fraction of the crop's side at least: of a face that looks up it nearly vanishes."""
+POINTS = 160
+"""Vertices of the face that hold the layout, at most."""
+GRID = 16
+"""Rows and columns of the layout; between them it is linear."""
+_HALF = 0.095
+"""Half the layout's side on the template, metres."""
+_MIDDLE = 0.021
+"""How far its middle lies below that of the face: there has to be room for the chin of an open mouth."""
+_FACING = 0.25
+"""Least cosine between normal and view from the front of a vertex that counts."""
+_STIFFNESS = 1e-3
+"""Of the spline: a fitted body's face is wrong by millimetres."""
 
 
 @dataclass(frozen=True)
 class FaceMarks:
-    """The vertices of a body that tell where its face is."""
+    """The vertices of a body that tell where its face is, and what follows from where they are."""
 
     body: CompactBody
     """Of the vertices alone."""
-    eyes: tuple[int, ...]
-    """Rows of the fronts of both eyes; all rows are the face's else."""
+    spline: Float[Tensor, "nodes points"]
+    """From values at the vertices to those at the layout's nodes, row by row."""
 
     @staticmethod
     @cache
     def of(name: str) -> "FaceMarks":
         """Of a body model by its name."""
         body = get_body_model(name)
-        fronts = (body.regions["eyes"] & ~body.regions["hidden"]).nonzero()[:, 0]
-        face = body.regions["face"].nonzero()[:, 0]
-        return FaceMarks(body.subset(torch.cat([fronts, face])), tuple(range(len(fronts))))
+        normals = vertex_normals(body.template_vertices, body.faces)
+        shown = (body.regions["face"] & ~body.regions["hidden"] & (normals[:, 1] < -_FACING)).nonzero()[:, 0]
+        flat = body.template_vertices[shown][:, [0, 2]]  # seen from the front: x to the right, z up
+        low, high = flat.amin(dim=0), flat.amax(dim=0)
+        middle = torch.stack([torch.zeros(()), (low[1] + high[1]) / 2 - _MIDDLE])
+        flat = (flat - middle) / _HALF * torch.tensor([1.0, -1.0])
+        chosen = _both_sides(flat, POINTS)
+        return FaceMarks(body.subset(shown[chosen]), _thin_plate(flat[chosen], _nodes()))
 
     def places(
         self, shape: Float[Tensor, "coefficients"], pose: BodyPose, cameras: Cameras
-    ) -> Float[Tensor, "frames 2 3"]:
-        """The affine map that takes a square around the upright face (coordinates -1..1, x to the right, y down) to the
-        crops of ``cameras`` (likewise -1..1), as ``torch.nn.functional.affine_grid`` wants it.
+    ) -> Float[Tensor, "frames rows columns 2"]:
+        """Where each node of the layout is in the crops of ``cameras``: x to the right and y down, -1..1 over the crop,
+        as ``torch.nn.functional.grid_sample`` wants it. The first and last rows and columns are the layout's border.
 
-        Expression and gaze have no part in it.
+        Expression has no part in it.
 
         Args:
             shape: of the person.
             pose: of the frames.
             cameras: of the head crops.
         """
-        vertices = self.body.skinned(self.body.shaped(shape), pose)
-        count = len(self.eyes)
-        points = torch.stack([vertices[:, :count].mean(dim=1), vertices[:, count:].mean(dim=1)], dim=1)
+        points = self.body.skinned(self.body.shaped(shape), pose)
         pixels = project(cameras, points)[0]
-        eyes, middle = (2 * pixels / pixels.new_tensor([cameras.width, cameras.height]) - 1).unbind(dim=1)
-        up = eyes - middle
-        turn = torch.atan2(up[:, 0], -up[:, 1])
-        half = _HALF * up.norm(dim=1).clamp(min=2 * _LEAST)
-        across, down = half * turn.cos(), half * turn.sin()
-        center = (eyes + middle) / 2
-        rows = [torch.stack([across, -down, center[:, 0]], dim=1), torch.stack([down, across, center[:, 1]], dim=1)]
-        return torch.stack(rows, dim=1).nan_to_num()
+        seen = 2 * pixels / pixels.new_tensor([cameras.width, cameras.height]) - 1
+        return (self.spline.to(seen) @ seen).unflatten(-2, (GRID, GRID)).nan_to_num()
+
+
+def _nodes() -> Float[Tensor, "nodes 2"]:
+    line = torch.linspace(-1, 1, GRID)
+    y, x = torch.meshgrid(line, line, indexing="ij")
+    return torch.stack([x, y], dim=-1).flatten(0, 1)
+
+
+def _both_sides(points: Float[Tensor, "n 2"], count: int) -> list[int]:
+    """Some of the points, evenly over the right half, and those nearest to their mirror images."""
+    right = (points[:, 0] >= 0).nonzero()[:, 0]
+    half = right[_spread(points[right], count // 2)]
+    mirrored = torch.cdist(points[half] * torch.tensor([-1.0, 1.0]), points).argmin(dim=1)
+    return torch.cat([half, mirrored]).unique().tolist()
+
+
+def _spread(points: Float[Tensor, "n 2"], count: int) -> list[int]:
+    """Some of the points, each as far from those before it as can be."""
+    chosen = [int(points.norm(dim=-1).argmin())]
+    distances = (points - points[chosen[0]]).norm(dim=-1)
+    while len(chosen) < min(count, len(points)):
+        chosen.append(int(distances.argmax()))
+        distances = torch.minimum(distances, (points - points[chosen[-1]]).norm(dim=-1))
+    return chosen
+
+
+def _thin_plate(points: Float[Tensor, "points 2"], nodes: Float[Tensor, "nodes 2"]) -> Float[Tensor, "nodes points"]:
+    """What a smoothing thin-plate spline through values at ``points`` has at ``nodes``: linear in the values."""
+    at, points = nodes.double(), points.double()
+    count = len(points)
+
+    def bending(first: Tensor, second: Tensor) -> Tensor:
+        square = (first[:, None] - second).square().sum(dim=-1)
+        return torch.where(square > 0, 0.5 * square * square.clamp(min=1e-12).log(), 0.0)
+
+    affine = torch.cat([points.new_ones(count, 1), points], dim=1)
+    stiff = bending(points, points) + _STIFFNESS * torch.eye(count, dtype=points.dtype)
+    system = torch.cat([torch.cat([stiff, affine], dim=1), torch.cat([affine.mT, affine.new_zeros(3, 3)], dim=1)])
+    solved = torch.linalg.inv(system)[:, :count]
+    return (torch.cat([bending(at, points), at.new_ones(len(at), 1), at], dim=1) @ solved).float()

@@ -43,7 +43,7 @@ lca_pretrain = MethodSpecification(
             model=LCAModelConfig(
                 network=LCAConfig(driving=DrivingConfig(expression="code"), template_expression=True),
                 losses=LossConfig(
-                    face=1.0, face_detail=2.0, code_texture=1.0, code_identity=0.1, code_range=0.05, code_adapter=1.0
+                    face=1.0, face_detail=2.0, code_texture=1.0, code_identity=0.5, code_range=0.05, code_adapter=1.0
                 ),
             ),
             average=WeightAverageConfig(decay=0.9999),

@@ -29,7 +29,7 @@ def _face_tiny() -> LCATrainerConfig:
         placement=placement,
         driving=DrivingConfig(
             expression="code",
-            encoder=ExpressionEncoderConfig(picture=64, channels=(32, 64, 128, 128), noise=0.05),
+            encoder=ExpressionEncoderConfig(picture=64, channels=(32, 64, 96), noise=0.05),
         ),
     )
     model.losses = LossConfig(
@@ -42,7 +42,7 @@ def _face_tiny() -> LCATrainerConfig:
         face=1.0,
         face_detail=2.0,
         code_texture=1.0,
-        code_identity=0.1,
+        code_identity=0.5,
         code_range=0.05,
         code_adapter=1.0,
         whole_step_every=10,

@@ -127,7 +127,7 @@ class LCAPipeline(VanillaPipeline):
     def get_train_loss_dict(self, step: int) -> tuple[Any, dict[str, Any], dict[str, Any]]:
         """Outputs, weighted losses and metrics of a training step; the metric ``loss`` is over all processes."""
         rank = dist.get_rank() if self.world_size > 1 else 0
-        torch.manual_seed(hash((self.datamanager.config.seed, rank, step)))
+        torch.manual_seed(hash((self.datamanager.config.seed, step)))  # alike on all: see step_random
         _, batch = self.datamanager.next_train(step)
         batch["subject_batch"] = self._augmented(batch["subject_batch"], rank, step)
         step += int(self.steps_before)

@@ -4,7 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lca_method.batch import SubjectBatch, TargetViews
-from lca_method.expression_training import coded_driving, face_targets, with_reference_faces, with_swap
+from lca_method.expression_training import (
+    coded_driving,
+    face_targets,
+    of_all_processes,
+    with_reference_faces,
+    with_swap,
+)
 from lca_method.losses import LossConfig, total
 from lca_method.losses.code_losses import CodeViews
 from lca_method.losses.total import code_terms
@@ -54,7 +60,7 @@ def code_step(network: LCA, batch: SubjectBatch, losses: LossConfig) -> CodeOutp
     _, expression = coded_driving(network, batch.shape, with_reference_faces(batch), losses)
     if expression is None:
         raise UserError("--pipeline.model.losses.whole-step-every is for models with a learned expression code.")
-    return CodeOutputs(expression)
+    return CodeOutputs(of_all_processes(expression))
 
 
 def training_renders(
@@ -84,6 +90,7 @@ def training_renders(
     face = None if looked_at is None else render(posed, looked_at.cameras, background)
     if expression is not None and "cycle" in losses.code_weights(step):
         expression = with_swap(network, code, targets, expression, render)
+    expression = None if expression is None else of_all_processes(expression)
     return TrainingOutputs(renders[0], renders[1], code, background, face, expression)
 
 

@@ -48,6 +48,15 @@ def face_normals(
     return torch.nn.functional.normalize(double, dim=-1, eps=1e-20), 0.5 * double.norm(dim=-1)
 
 
+def vertex_normals(vertices: Float[Tensor, "vertices 3"], faces: Int[Tensor, "faces 3"]) -> Float[Tensor, "vertices 3"]:
+    """Outward unit normals of vertices: the mean of their triangles', by area."""
+    directions, areas = face_normals(vertices, faces)
+    around = torch.zeros_like(vertices)
+    for corner in range(3):
+        around.index_add_(0, faces[:, corner], directions * areas[:, None])
+    return torch.nn.functional.normalize(around, dim=-1)
+
+
 def sample_surface(
     vertices: Float[Tensor, "vertices 3"],
     faces: Int[Tensor, "faces 3"],

@@ -8,6 +8,7 @@ import torch
 
 from lca_method.analysis.expression_drive import driven_comparison
 from lca_method.analysis.expression_probe import IdentityResult, ProbeResult, identity_probe, numbered, ridge_probe
+from lca_method.analysis.expression_size import ExpressionSize, expression_size
 from lca_method.batch import SubjectBatch, moved_to, stacked
 from lca_method.networks.driving import LearnedExpression
 from lca_method.networks.lca import LCA
@@ -64,10 +65,13 @@ class CodeProbes:
     expression: ProbeResult
     identity: IdentityResult
     identity_from_coefficients: IdentityResult
+    size: ExpressionSize | None
+    """Of the template's expressions on the others; None = the model does not move them by the code."""
 
 
-def code_probes(network: LCA, reader: "CropReader", fitted: Rows, held_out: Rows) -> CodeProbes:
-    """Expression: fitted to some people, scored on others. Identity: of the others, from their codes.
+def code_probes(network: LCA, body: CompactBody, reader: "CropReader", fitted: Rows, held_out: Rows) -> CodeProbes:
+    """Expression: fitted to some people, scored on others. Identity: of the others, from their codes. Size: on the
+    others.
 
     Raises:
         UserError: see :func:`code_table`.
@@ -75,7 +79,12 @@ def code_probes(network: LCA, reader: "CropReader", fitted: Rows, held_out: Rows
     train, test = code_table(network, reader, fitted), code_table(network, reader, held_out)
     probe = ridge_probe(train.codes, train.coefficients, numbered(train.people), test.codes, test.coefficients)
     people = numbered(test.people)
-    return CodeProbes(probe, identity_probe(test.codes, people), identity_probe(test.coefficients, people))
+    expression, size = network.driving_vector.expression, None
+    if isinstance(expression, LearnedExpression) and network.config.template_expression:
+        with torch.no_grad():
+            read = expression.readout(test.codes.to(expression.readout.weight.device)).cpu()
+        size = expression_size(body.to("cpu"), read, test.coefficients)
+    return CodeProbes(probe, identity_probe(test.codes, people), identity_probe(test.coefficients, people), size)
 
 
 def expression_report(
@@ -100,7 +109,7 @@ def expression_report(
     report: dict[str, Any] = {name: asdict(m) for name, m in driven_comparison(network, body, batches()).items()}
     if isinstance(network.driving_vector.expression, LearnedExpression):
         rows = {draw.subject: sorted((*draw.references, *draw.targets)) for draw in held_out}
-        probes = code_probes(network, reader, fitted, rows)
+        probes = code_probes(network, body, reader, fitted, rows)
         names = body.expression_names
         report["probe"] = {
             "r2": probes.expression.mean_r2,
@@ -110,6 +119,7 @@ def expression_report(
             },
             "identity": asdict(probes.identity),
             "identity_from_coefficients": asdict(probes.identity_from_coefficients),
+            "size": None if probes.size is None else asdict(probes.size),
         }
     network.train(was_training)
     return report

@@ -1,4 +1,4 @@
-"""Random changes of a face crop that hide who it is and how it was framed, and leave the expression.
+"""Random changes of a laid-out face that hide who it is and how it was framed, and leave the expression.
 
 An expression code is learned by explaining a frame that is itself unchanged; what these changes hide from the encoder
 the avatar has to bring along. Nothing is mirrored: a mirrored smirk is another expression.
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
+from lca_method.step_random import normal, uniform
 from lca_shared.tensors import Float, Tensor
 
 
@@ -17,13 +18,13 @@ from lca_shared.tensors import Float, Tensor
 class FaceAugmentConfig:
     """How far each change goes; all are drawn anew for every picture (sizes are our choice)."""
 
-    rotation: float = 6.0
+    rotation: float = 3.0
     """Degrees, either way."""
-    zoom: tuple[float, float] = (0.95, 1.15)
+    zoom: tuple[float, float] = (0.97, 1.03)
     """Smallest and largest enlargement."""
-    stretch: float = 0.06
+    stretch: float = 0.03
     """Largest difference of width and height: hides the face's proportions."""
-    shift: float = 0.03
+    shift: float = 0.015
     """Fraction of the picture's side, either way, in both directions."""
     brightness: float = 0.1
     """Added to all channels, either way, sRGB."""
@@ -37,7 +38,7 @@ class FaceAugmentConfig:
     """Share of pictures seen at half their resolution."""
     cut_boxes: float = 0.1
     """Share of pictures with a box cut out."""
-    cut_outline: float = 0.2
+    cut_outline: float = 0.0
     """Share of pictures without hair and outline: all but an ellipse is cut away."""
 
 
@@ -46,7 +47,7 @@ def augmented(
 ) -> Float[Tensor, "n 3 h w"]:
     """Changed copies of square pictures; what is cut or lies beyond the border becomes grey of level ``background``.
 
-    Random numbers come from torch's global generator.
+    Random numbers: :mod:`lca_method.step_random`.
     """
     pictures = _moved(pictures - background, config) + background
     pictures = _recolored(pictures, config)
@@ -60,7 +61,7 @@ def _moved(pictures: Tensor, config: FaceAugmentConfig) -> Tensor:
     count = len(pictures)
     angle = math.radians(config.rotation) * _either_way(pictures, count)
     low, high = (math.log(value) for value in config.zoom)
-    zoom = (low + (high - low) * torch.rand(count, device=pictures.device)).exp()
+    zoom = (low + (high - low) * uniform(count, device=pictures.device)).exp()
     stretch = 1 + 0.5 * config.stretch * _either_way(pictures, count)
     shift = 2 * config.shift * _either_way(pictures, count, 2)
     across = torch.stack([angle.cos() / (zoom * stretch), -angle.sin() / (zoom * stretch), shift[:, 0]], dim=-1)
@@ -72,7 +73,7 @@ def _moved(pictures: Tensor, config: FaceAugmentConfig) -> Tensor:
 def _recolored(pictures: Tensor, config: FaceAugmentConfig) -> Tensor:
     count = len(pictures)
     eye = torch.eye(3, device=pictures.device)
-    mixing = eye + config.mixing * torch.randn(count, 3, 3, device=pictures.device)
+    mixing = eye + config.mixing * normal(count, 3, 3, device=pictures.device)
     mixing = mixing / mixing.sum(dim=-1, keepdim=True).clamp(min=0.5)  # grey stays grey, about as bright
     mixing = torch.where(_chosen(pictures, config.grey)[..., 0], torch.full_like(eye, 1 / 3), mixing)
     mixed = torch.einsum("nij,njhw->nihw", mixing.to(pictures.dtype), pictures)
@@ -86,7 +87,7 @@ def _outside_a_box(pictures: Tensor, config: FaceAugmentConfig) -> Tensor:
     x, y = _coordinates(pictures)
     count = len(pictures)
     center = _either_way(pictures, count, 2)[..., None, None]
-    half = 0.1 + 0.2 * torch.rand(count, 2, 1, 1, device=pictures.device)
+    half = 0.1 + 0.2 * uniform(count, 2, 1, 1, device=pictures.device)
     inside = ((x - center[:, 0]).abs() < half[:, 0]) & ((y - center[:, 1]).abs() < half[:, 1])
     return (~(inside[:, None] & _chosen(pictures, config.cut_boxes))).to(pictures.dtype)
 
@@ -94,7 +95,7 @@ def _outside_a_box(pictures: Tensor, config: FaceAugmentConfig) -> Tensor:
 def _inside_an_ellipse(pictures: Tensor, config: FaceAugmentConfig) -> Tensor:
     x, y = _coordinates(pictures)
     count = len(pictures)
-    radii = 0.6 + 0.4 * torch.rand(count, 2, 1, 1, device=pictures.device)
+    radii = 0.6 + 0.4 * uniform(count, 2, 1, 1, device=pictures.device)
     inside = (x / radii[:, 0]).square() + (y / radii[:, 1]).square() < 1
     return (inside[:, None] | ~_chosen(pictures, config.cut_outline)).to(pictures.dtype)
 
@@ -108,8 +109,8 @@ def _coordinates(pictures: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _chosen(pictures: Tensor, share: float) -> Tensor:
-    return torch.rand(len(pictures), 1, 1, 1, device=pictures.device) < share
+    return uniform(len(pictures), 1, 1, 1, device=pictures.device) < share
 
 
 def _either_way(pictures: Tensor, *shape: int) -> Tensor:
-    return torch.rand(*shape, device=pictures.device) * 2 - 1
+    return uniform(*shape, device=pictures.device) * 2 - 1

@@ -8,12 +8,13 @@ a frame that the avatar has not seen and compares with that frame.
 
 from dataclasses import dataclass, field
 
-import torch
 from torch import nn
 from torch.nn import functional as F
 
 from lca_method.batch import FaceViews
 from lca_method.networks.expression_augment import FaceAugmentConfig, augmented
+from lca_method.networks.local_contrast import local_contrast
+from lca_method.step_random import normal, uniform
 from lca_shared.tensors import Float, Tensor
 
 
@@ -24,7 +25,7 @@ class ExpressionEncoderConfig:
     width: int = 128
     """Numbers of the code (the paper's)."""
     picture: int = 128
-    """Side to which face crops are resized, pixels; a power of two."""
+    """Side of the laid-out face that the encoder looks at, pixels; a power of two."""
     channels: tuple[int, ...] = (48, 96, 192, 256, 256)
     """Of the convolutions, each of which halves the picture."""
     noise: float = 0.1
@@ -37,14 +38,18 @@ class ExpressionEncoderConfig:
 
 
 class ExpressionEncoder(nn.Module):
-    """Face crop -> code of bounded length. Frames whose face was not seen get the zero code."""
+    """Face crop -> code of bounded length. Frames whose face was not seen get the zero code.
+
+    It sees no colours and no light but grey local contrast, laid out by the fitted body, and reads it twice: linearly,
+    which is learned in few steps and carries over to other people, and by convolutions.
+    """
 
     def __init__(self, config: ExpressionEncoderConfig):
         """Args: sizes."""
         super().__init__()
         self.config = config
         parts: list[nn.Module] = []
-        inputs = 3
+        inputs = 1
         for outputs in config.channels:
             parts += [nn.Conv2d(inputs, outputs, 4, 2, 1), nn.GroupNorm(8, outputs), nn.SiLU()]
             inputs = outputs
@@ -53,13 +58,14 @@ class ExpressionEncoder(nn.Module):
             raise ValueError(f"{len(config.channels)} halvings of {config.picture} pixels leave nothing")
         self.trunk = nn.Sequential(*parts, nn.Flatten())
         self.code = nn.Linear(inputs * side * side, config.width)
+        self.plain = nn.Linear((config.picture // 2) ** 2, config.width)
 
     def forward(
         self,
         images: Float[Tensor, "*b 3 h w"],
         masks: Float[Tensor, "*b 1 h w"],
         seen: Float[Tensor, "*b"],
-        places: Float[Tensor, "*b 2 3"] | None = None,
+        places: Float[Tensor, "*b rows columns 2"] | None = None,
         unchanged: bool = False,
     ) -> Float[Tensor, "*b code"]:
         """Codes of face crops; in training mode the encoder looks at randomly changed copies.
@@ -68,13 +74,16 @@ class ExpressionEncoder(nn.Module):
             images: head crops, sRGB 0..1.
             masks: person masks.
             seen: 1 = the face was seen; others get the zero code.
-            places: where the upright face is in each crop (see :mod:`lca_method.face_places`); None = the whole crop.
+            places: where the parts of the face are in each crop (see :mod:`lca_method.face_places`); None = the whole
+                crop.
             unchanged: look at the pictures as they are, in training mode too.
         """
-        pictures = _upright(((images - BACKGROUND) * masks).flatten(0, -4), places, self.config.picture) + BACKGROUND
+        pictures = laid_out(((images - BACKGROUND) * masks).flatten(0, -4), places, self.config.picture) + BACKGROUND
         if self.training and not unchanged:
             pictures = augmented(pictures, BACKGROUND, self.config.augment)
-        codes = bounded(self.code(self.trunk((pictures - BACKGROUND) / 0.25)))
+        grey = (pictures - BACKGROUND).mean(dim=1, keepdim=True)
+        contrast = local_contrast(grey, max(self.config.picture // 16, 1))
+        codes = bounded(self.code(self.trunk(contrast)) + self.plain(F.avg_pool2d(contrast, 2).flatten(1)))
         return codes.unflatten(0, images.shape[:-3]) * seen[..., None].to(codes)
 
     def of(self, faces: FaceViews) -> Float[Tensor, "*b code"]:
@@ -85,12 +94,12 @@ class ExpressionEncoder(nn.Module):
         """The bottleneck: in training, codes with noise, and some replaced by the zero code."""
         if not self.training:
             return code
-        kept = torch.rand(*code.shape[:-1], 1, device=code.device) >= self.config.dropout
+        kept = uniform(*code.shape[:-1], 1, device=code.device) >= self.config.dropout
         return self.noisy(code) * kept
 
     def noisy(self, code: Float[Tensor, "*b code"]) -> Float[Tensor, "*b code"]:
         """In training, codes with noise: what they tell has to be larger."""
-        return code + self.config.noise * torch.randn_like(code) if self.training else code
+        return code + self.config.noise * normal(*code.shape, device=code.device) if self.training else code
 
 
 class ExpressionAdapter(nn.Sequential):
@@ -112,13 +121,16 @@ class ExpressionAdapter(nn.Sequential):
         return bounded(super().forward(coefficients))
 
 
-def _upright(pictures: Float[Tensor, "n 3 h w"], places: Tensor | None, side: int) -> Float[Tensor, "n 3 side side"]:
-    """The faces of pictures in which zero is what lies beyond the border."""
+def laid_out(
+    pictures: Float[Tensor, "n 3 h w"], places: Float[Tensor, "*b rows columns 2"] | None, side: int
+) -> Float[Tensor, "n 3 side side"]:
+    """The faces of pictures in which zero is what lies beyond the border, laid out as ``places`` says."""
     if places is None:
         return F.interpolate(pictures, (side, side), mode="bilinear", align_corners=False, antialias=True)
-    if pictures.shape[-1] > 2 * side:  # a face takes about 0.6 of a head crop: more pixels would be skipped
+    if pictures.shape[-1] > 2 * side:  # a face takes about half of a head crop: more pixels would be skipped
         pictures = F.interpolate(pictures, (2 * side, 2 * side), mode="bilinear", align_corners=False, antialias=True)
-    grid = F.affine_grid(places.reshape(-1, 2, 3).to(pictures), [len(pictures), 3, side, side], align_corners=False)
+    nodes = places.flatten(0, -4).movedim(-1, 1).to(pictures)
+    grid = F.interpolate(nodes, (side, side), mode="bilinear", align_corners=True).movedim(1, -1)
     return F.grid_sample(pictures, grid, align_corners=False)
 
 

@@ -6,15 +6,16 @@ import torch
 from torch.nn import functional as F
 
 from lca_method.batch import FaceViews
-from lca_shared.body.anchors import face_normals
+from lca_method.networks.local_contrast import local_contrast
+from lca_shared.body.anchors import vertex_normals
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.body.model import BodyPose
 from lca_shared.cameras import project
 from lca_shared.skinning import apply_blended, blend_transforms
 from lca_shared.tensors import Float, Tensor
 
-_FLOOR = 0.02
-"""Contrast below which a neighbourhood counts as plain, sRGB."""
+_NEIGHBOURHOOD = 1 / 32
+"""Reach of the local contrast, as a fraction of the picture's side."""
 _SKIMMING, _FACING = 0.25, 0.75
 """Cosines between normal and view below which a point counts for nothing, and above which it counts fully."""
 
@@ -32,12 +33,9 @@ class FaceSurface:
     def of(body: CompactBody) -> "FaceSurface":
         """Of a whole body model, on its device."""
         shown = body.regions["face"] | (body.regions["eyes"] & ~body.regions["hidden"])
-        directions, areas = face_normals(body.template_vertices, body.faces)
-        around = torch.zeros_like(body.template_vertices)
-        for corner in range(3):
-            around.index_add_(0, body.faces[:, corner], directions * areas[:, None])
+        normals = vertex_normals(body.template_vertices, body.faces)
         index = shown.nonzero()[:, 0]
-        return FaceSurface(body.subset(index), F.normalize(around[index], dim=-1))
+        return FaceSurface(body.subset(index), normals[index])
 
     def read(
         self,
@@ -64,7 +62,7 @@ class FaceSurface:
             normals = F.normalize((blended[..., :3] @ self.normals[..., None])[..., 0], dim=-1)
             view = F.normalize(faces.cameras.world_centers()[..., None, :] - points, dim=-1)
             facing = (((normals * view).sum(-1) - _SKIMMING) / (_FACING - _SKIMMING)).clamp(0, 1)
-            contrast = local_contrast(faces.images, faces.masks)
+            contrast = _contrast_of(faces)
         moved = body.skinned(body.shaped(shape, expression), pose)
         size = moved.new_tensor([faces.cameras.width, faces.cameras.height])
         grid = (2 * project(faces.cameras, moved)[0] / size - 1).flatten(0, -3)[:, :, None]
@@ -75,17 +73,7 @@ class FaceSurface:
         return found[..., :3], (facing * inside * faces.seen[..., None]).detach()
 
 
-def local_contrast(images: Float[Tensor, "*b 3 h w"], masks: Float[Tensor, "*b 1 h w"]) -> Float[Tensor, "*b 3 h w"]:
-    """Pictures without the mean of each pixel's neighbourhood (a fourteenth of the side), over its deviation there.
-
-    Light changes from frame to frame by more than an expression does, but over larger areas.
-    """
-    pictures = ((images - 0.5) * masks).flatten(0, -4)
-    reach = max(pictures.shape[-1] // 32, 1)
-
-    def mean(values: Tensor) -> Tensor:
-        return F.avg_pool2d(values, 2 * reach + 1, 1, reach, count_include_pad=False)
-
-    detail = pictures - mean(pictures)
-    deviation = mean(detail.square().mean(dim=1, keepdim=True)).sqrt()
-    return (detail / (deviation + _FLOOR)).reshape(images.shape)
+def _contrast_of(faces: FaceViews) -> Float[Tensor, "*b targets 3 fh fw"]:
+    pictures = ((faces.images - 0.5) * faces.masks).flatten(0, -4)
+    reach = max(int(_NEIGHBOURHOOD * pictures.shape[-1]), 1)
+    return local_contrast(pictures, reach).reshape(faces.images.shape)
