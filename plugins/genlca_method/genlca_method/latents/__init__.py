@@ -1,0 +1,1 @@
+"""Tokens as 8 numbers per anchor, and back."""
