@@ -13,11 +13,15 @@ class DriveConfig:
 
     avatar: Annotated[Path, tyro.conf.Positional]
     """NAME.avatar, from `lca create`."""
-    motion: Path
+    motion: Path | None = None
     """A processed video (the dataset of `lca-data process`), any dataset, a .bvh with Mixamo's or CMU's joint names, an
     .npz of AMASS (SMPL-X, SMPL+H, SMPL), or an .npz of named arrays."""
-    output: Path
+    output: Path = Path("driven.mp4")
     """VIDEO.mp4, or a folder that gets PNGs (with alpha if the background is none)."""
+    live: bool = False
+    """Move as the person in front of a webcam does, until Ctrl+C or --seconds; in place of a motion."""
+    webcam: str = "0"
+    """Number of the webcam, or a video in its place."""
     subject: str | None = None
     """Whose motion, where the dataset holds several people."""
     up: Literal["y", "z"] | None = None
@@ -42,6 +46,8 @@ class DriveConfig:
     """A colour as white, black, grey or #rrggbb; none = transparent (PNGs only)."""
     threads: int = 0
     """Of the processor; 0 = all cores."""
+    model_dir: Path | None = None
+    """Looked through first for the detectors' weights of --live."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
 
@@ -73,10 +79,18 @@ def run(config: DriveConfig) -> None:
         raise UserError("An mp4 has no transparency: give a folder for PNGs, or another --background.")
     if min(config.size) < 16:
         raise UserError(f"--size {config.size[0]} {config.size[1]} is too small: at least 16 pixels.")
+    if (config.motion is None) != config.live:
+        raise UserError("Say what moves the avatar: either --motion MOTION or --live.")
     if config.threads:
         torch.set_num_threads(config.threads)
     device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
     avatar = load_avatar(config.avatar, device).avatar
+    if config.live:
+        from lca_method.live.film import film_live
+
+        film_live(avatar, config, background)
+        return
+    assert config.motion is not None
     recorded = read_motion(config.motion, config.subject, config.up)
     rate = config.fps or recorded.rate
     again = config.camera == "recorded"

@@ -1,6 +1,7 @@
 """Frames of an avatar that moves."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -32,19 +33,37 @@ def filmed(
     return (_on_cpu if on_cpu else in_batches)(avatar, motion, cameras, background, reuse)
 
 
+def drawer(avatar: Avatar, background: Float[Tensor, "3"] | None) -> Callable[[DrivingSignal, Cameras], np.ndarray]:
+    """A function that draws one frame as :func:`filmed` with ``reuse`` does, from a signal ``[1, ...]`` named as the
+    avatar's rig and a camera without batch axes."""
+    if avatar.device.type != "cpu":
+        return partial(_drawn, avatar, None if background is None else background.to(avatar.device))
+    from lca_method.avatar.cpu_driver import CpuDriver  # Numba takes a second that a GPU need not wait
+
+    driver, kept = CpuDriver(avatar), dict[tuple[int, int], Tensor]()
+
+    def draw(signal: DrivingSignal, camera: Cameras) -> np.ndarray:
+        size = (camera.height, camera.width)
+        if size not in kept:
+            kept[size] = torch.empty(*size, 4 if background is None else 3, dtype=torch.uint8)
+        driver.picture(signal, camera, background, kept[size])
+        return kept[size].numpy()
+
+    return draw
+
+
+def _drawn(avatar: Avatar, background: Float[Tensor, "3"] | None, signal: DrivingSignal, camera: Cameras) -> np.ndarray:
+    frames = Motion(signal, torch.zeros(1), avatar.body.driven_joints, avatar.body.expression_names)
+    return next(in_batches(avatar, frames, camera[None], background))
+
+
 def _on_cpu(
     avatar: Avatar, motion: Motion, cameras: Cameras, background: Float[Tensor, "3"] | None, reuse: bool
 ) -> Iterator[np.ndarray]:
-    from lca_method.avatar.cpu_driver import CpuDriver  # Numba takes a second that a GPU need not wait
-
-    driver = CpuDriver(avatar)
-    shape = (cameras.height, cameras.width, 4 if background is None else 3)
-    picture = torch.empty(shape, dtype=torch.uint8)
+    draw = drawer(avatar, background)
     for index in range(len(motion)):
-        driver.picture(signal_at(motion, slice(index, index + 1)), cameras[index], background, picture)
-        yield picture.numpy()
-        if not reuse:
-            picture = torch.empty_like(picture)
+        picture = draw(signal_at(motion, slice(index, index + 1)), cameras[index])
+        yield picture if reuse else picture.copy()
 
 
 def in_batches(

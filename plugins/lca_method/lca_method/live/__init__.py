@@ -1,0 +1,1 @@
+"""What drives an avatar while it happens: a webcam, or a phone that sends a face's coefficients."""
