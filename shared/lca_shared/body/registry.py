@@ -5,10 +5,11 @@ from functools import cache
 
 from lca_shared.body.anny import load_anny
 from lca_shared.body.compact_body import CompactBody
+from lca_shared.body.mhr import load_mhr_body
 from lca_shared.body.smplx import load_smplx
 from lca_shared.errors import UserError
 
-BODY_MODELS: dict[str, Callable[[], CompactBody]] = {"anny": load_anny, "smplx": load_smplx}
+BODY_MODELS: dict[str, Callable[[], CompactBody]] = {"anny": load_anny, "mhr": load_mhr_body, "smplx": load_smplx}
 """What each name loads."""
 
 
