@@ -42,7 +42,7 @@ def observed(clip: Path, most: int | None) -> ClipObservations:
         source.span = shots[0]
     with tempfile.TemporaryDirectory() as place:
         folder = WorkFolder(Path(place), fingerprint({}, source.files))
-        estimator = build_estimator("mediapipe")
+        estimator = build_estimator(head_matrix=False)
         estimate_source(source, folder, [estimator], long_side=1280)
         estimator.close()
         observations = concatenate(folder.load()[0])

@@ -7,7 +7,7 @@ import pytest
 
 from lca_dataparsers.processing.choosing import PersonChooser, overlap
 from lca_dataparsers.processing.decode import open_source
-from lca_dataparsers.processing.estimators import PersonEstimator, Sighting, build_estimator
+from lca_dataparsers.processing.estimators import PersonEstimator, Sighting, build_estimator, registry
 from lca_dataparsers.processing.estimators.crops import SquareCrop, square_around
 from lca_dataparsers.processing.estimators.masks import SEGMENTER_SIZE, fused_mask, mask_box, without_islands
 from lca_dataparsers.processing.notes import FrameNote
@@ -18,7 +18,7 @@ from lca_shared.errors import MissingWeightsError, UserError
 
 @pytest.fixture(scope="module")
 def mediapipe(models: Path) -> PersonEstimator:
-    return build_estimator("mediapipe", models)
+    return build_estimator(model_dir=models)
 
 
 @pytest.fixture(scope="module")
@@ -74,13 +74,15 @@ def test_nobody_is_found_where_nobody_is(mediapipe: PersonEstimator, material: P
 
 
 def test_unknown_estimator_and_missing_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UserError, match="mediapipe"):
-        build_estimator("nothing")
+    with monkeypatch.context() as without:
+        without.delitem(registry.KINDS["pose"], "mediapipe")
+        with pytest.raises(UserError, match="no estimator 'mediapipe' for pose"):
+            build_estimator()
     monkeypatch.delenv("LCA_MODEL_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr("urllib.request.urlopen", offline)
     with pytest.raises(MissingWeightsError, match=r"pose_landmarker_full\.task"):
-        build_estimator("mediapipe", tmp_path)
+        build_estimator(model_dir=tmp_path)
 
 
 def offline(*_: object, **__: object) -> None:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 def _observed(path: Path, models: Path, work: Path, frames: int) -> ClipObservations:
     source = open_source(path, max_frames=frames)
     folder = WorkFolder(work / path.stem, "test")
-    estimate_source(source, folder, [build_estimator("mediapipe", models)], long_side=1280)
+    estimate_source(source, folder, [build_estimator(model_dir=models)], long_side=1280)
     return concatenate(folder.load()[0])
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from lca_dataparsers.cli import main
-from lca_dataparsers.processing import estimators, subject
-from lca_dataparsers.processing.estimators import PersonDetails, Sighting, registry
+from lca_dataparsers.processing import estimators, source_task, subject
+from lca_dataparsers.processing.estimators import PersonDetails, Sighting
 from lca_dataparsers.processing.fitting.result import ClipFit, FitQuality
 from lca_dataparsers.processing.observations import ClipObservations
 from lca_shared.body import BodyPose, get_body_model
@@ -86,9 +86,9 @@ def resting_fit(observations: ClipObservations, config=None, progress=None) -> C
 def boxes(monkeypatch: pytest.MonkeyPatch) -> type[BoxEstimator]:
     """Processing with these in place."""
     BoxEstimator.shown, BoxEstimator.stop_after = 0, None
-    monkeypatch.setitem(registry.ESTIMATORS, "mediapipe", lambda model_dir: BoxEstimator())
+    for module in (estimators, source_task):
+        monkeypatch.setattr(module, "build_estimator", lambda *args, **options: BoxEstimator())
     monkeypatch.setattr(subject, "fit_clip", resting_fit)
-    assert estimators.ESTIMATORS is registry.ESTIMATORS
     return BoxEstimator
 
 

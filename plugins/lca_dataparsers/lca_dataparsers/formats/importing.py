@@ -179,7 +179,7 @@ def _body(
     from lca_dataparsers.processing.estimators import build_estimator
 
     count = config.workers or min(4, os.cpu_count() or 1)
-    estimators = [build_estimator("mediapipe", config.model_dir) for _ in range(count)]
+    estimators = [build_estimator(model_dir=config.model_dir) for _ in range(count)]
     if capture.registration is not None:
         stages.say(
             f"{capture.name}: its registration ({capture.registration.model}) is of another body model than anny, "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from lca_dataparsers.processing.estimator_config import EstimatorConfig
 from lca_dataparsers.processing.filters import FilterConfig
 
 if TYPE_CHECKING:
@@ -61,8 +62,7 @@ class ProcessConfig:
     """Make subjects anew that are in the dataset already."""
     keep_detections: bool = False
     """Keep what the detectors found (in OUTPUT_DIR/.processing), so that a later run need only fit."""
-    estimator: Literal["mediapipe"] = "mediapipe"
-    """What finds people, faces and hands."""
+    estimators: EstimatorConfig = field(default_factory=EstimatorConfig)
     model_dir: Path | None = None
     """Looked through first for weights; then LCA_MODEL_DIR, then the user's cache, then they are fetched."""
     workers: int = 0
@@ -162,7 +162,7 @@ def _in_this_process(config: ProcessConfig, todo: "dict[str, Source]", stages) -
     from lca_dataparsers.processing.workers import cores
 
     count = config.workers or min(4, cores())
-    estimators = [build_estimator(config.estimator, config.model_dir) for _ in range(count)]
+    estimators = [build_estimator(config.estimators, config.model_dir, head_matrix=False) for _ in range(count)]
     writer = open_writer(config)
     for name, source in todo.items():
         yield process_source(config, name, source, writer, estimators, stages)
@@ -177,7 +177,7 @@ def _in_processes(config: ProcessConfig, todo: "dict[str, Source]") -> "Iterator
     from lca_dataparsers.processing.source_task import process_source_alone
     from lca_dataparsers.processing.workers import Failure, cores, run_isolated
 
-    build_estimator(config.estimator, config.model_dir).close()  # one message, not one a video, if weights are missing
+    build_estimator(config.estimators, config.model_dir).close()  # one message, not one a video, if weights are missing
     absolute = replace(config, output_dir=config.output_dir.resolve())
     tasks = {name: (absolute, name, source) for name, source in todo.items()}
     if config.ray:

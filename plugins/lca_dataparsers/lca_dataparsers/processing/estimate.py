@@ -66,14 +66,24 @@ def estimate_source(
     idle: queue.SimpleQueue[PersonEstimator] = queue.SimpleQueue()
     for estimator in estimators:
         idle.put(estimator)
-    with closing(source.pictures()) as pictures, ThreadPoolExecutor(len(estimators) + 1) as pool:
+    with (
+        closing(source.pictures()) as pictures,
+        ThreadPoolExecutor(len(estimators) + 1) as pool,
+        ThreadPoolExecutor(1) as writer,
+    ):
         rest = _prepared(pictures, done, long_side)
         coming: Future[list[tuple[Picture, float]]] = pool.submit(_take, rest, size)
+        written: Future[None] | None = None
         while chunk := coming.result():
-            coming = pool.submit(_take, rest, size)  # decoding goes on meanwhile
+            coming = pool.submit(_take, rest, size)  # decoding and writing go on meanwhile
             own = chooser if source.kind != "photos" else choice.chooser()
-            folder.add(*_observed(chunk, own, filters, pool, idle))
+            observed = _observed(chunk, own, filters, pool, idle)
+            if written is not None:
+                written.result()
+            written = writer.submit(folder.add, *observed)
             progress(len(chunk))
+        if written is not None:
+            written.result()
     folder.finish(list(source.notices))
 
 

@@ -47,7 +47,8 @@ class FrameNote:
 
 def is_blank(image: UInt8[np.ndarray, "h w 3"]) -> bool:
     """Whether there is nothing in the picture: one colour."""
-    return float(image[::4, ::4].std(axis=(0, 1)).max()) < _BLANK_DEVIATION
+    _, deviation = cv2.meanStdDev(np.ascontiguousarray(image[::4, ::4]))
+    return float(deviation.max()) < _BLANK_DEVIATION
 
 
 def refused_person(

@@ -10,6 +10,7 @@ from lca_dataparsers.dataset.writer import DatasetWriter
 from lca_dataparsers.processing.choosing import PersonChoice
 from lca_dataparsers.processing.clips import Clip, clips_of
 from lca_dataparsers.processing.decode import Source
+from lca_dataparsers.processing.estimator_config import EstimatorConfig
 from lca_dataparsers.processing.estimators import PersonEstimator, build_estimator
 from lca_dataparsers.processing.fitting import FitConfig
 from lca_dataparsers.processing.outcome import Outcome
@@ -62,14 +63,14 @@ def process_source_alone(config: "ProcessConfig", name: str, source: Source) -> 
     return_large_blocks()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    estimators = [_kept_estimator(config.estimator, config.model_dir)]
+    estimators = [_kept_estimator(config.estimators, config.model_dir)]
     with Stages(visible=False) as stages:
         return process_source(config, name, source, open_writer(config), estimators, stages)
 
 
 @cache
-def _kept_estimator(name: str, model_dir: Path | None) -> PersonEstimator:
-    return build_estimator(name, model_dir)
+def _kept_estimator(config: EstimatorConfig, model_dir: Path | None) -> PersonEstimator:
+    return build_estimator(config, model_dir, head_matrix=False)
 
 
 def process_source(

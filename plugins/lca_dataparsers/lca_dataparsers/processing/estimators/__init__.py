@@ -1,6 +1,6 @@
-"""Detectors that find people in pictures, behind one protocol."""
+"""Detectors that find people in pictures: one small protocol for each kind, and all of them together."""
 
 from lca_dataparsers.processing.estimators.protocol import PersonDetails, PersonEstimator, Sighting
-from lca_dataparsers.processing.estimators.registry import ESTIMATORS, build_estimator
+from lca_dataparsers.processing.estimators.registry import KINDS, build_estimator
 
-__all__ = ["ESTIMATORS", "PersonDetails", "PersonEstimator", "Sighting", "build_estimator"]
+__all__ = ["KINDS", "PersonDetails", "PersonEstimator", "Sighting", "build_estimator"]

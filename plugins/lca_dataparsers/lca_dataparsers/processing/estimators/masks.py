@@ -21,7 +21,7 @@ _SMALLEST_PART = 0.02
 _FAINT = 95
 """Values up to this hardly show once the edge is steepened."""
 
-_WORKING_SIDE = 640
+_WORKING_SIDE = 448
 """Long side of the grid on which the detectors' answers are brought together."""
 _STEEPER = np.clip((np.arange(256) - 127.5) * _EDGE_GAIN + 127.5, 0, 255).round().astype(np.uint8)
 

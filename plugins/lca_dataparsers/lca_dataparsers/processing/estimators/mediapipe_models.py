@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +15,6 @@ MOST_PEOPLE = 4
 """How many people are looked for in a picture."""
 
 
-@dataclass(frozen=True)
-class MediaPipeModels:
-    """The four models; each instance is used by one thread at a time."""
-
-    pose: Any
-    face: Any
-    hand: Any
-    portrait: Any
-
-    def close(self) -> None:
-        """Free them."""
-        for model in (self.pose, self.face, self.hand, self.portrait):
-            model.close()
-
-
 def as_mediapipe(image: np.ndarray) -> Any:
     """An sRGB uint8 [h, w, 3] array as MediaPipe's image."""
     import mediapipe
@@ -38,53 +22,86 @@ def as_mediapipe(image: np.ndarray) -> Any:
     return mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))
 
 
-def load_models(model_dir: Path | None) -> MediaPipeModels:
-    """Load the models, and run each once so that what they print at first use is printed here, to nobody.
-
-    Raises:
-        MissingWeightsError: a model file is neither on disk nor fetchable.
-    """
-    paths = {name: find_weight(f"mediapipe-{name}", model_dir) for name in ("pose", "face", "hand", "selfie")}
-    with silenced_native_logs():
-        from mediapipe.tasks.python import BaseOptions, vision
-
-        def options(name: str) -> Any:
-            return BaseOptions(model_asset_path=str(paths[name]))
-
-        models = MediaPipeModels(
-            pose=vision.PoseLandmarker.create_from_options(
+def load_pose(model_dir: Path | None) -> Any:
+    """The pose landmarker. Raises MissingWeightsError if its file cannot be had; so do the others."""
+    with _quiet_vision() as vision:
+        return _warm(
+            vision.PoseLandmarker.create_from_options(
                 vision.PoseLandmarkerOptions(
-                    options("pose"),
+                    _file("pose", model_dir),
                     num_poses=MOST_PEOPLE,
                     output_segmentation_masks=True,
                     min_pose_detection_confidence=0.5,
                 )
-            ),
-            face=vision.FaceLandmarker.create_from_options(
+            )
+        )
+
+
+def load_face(model_dir: Path | None, head_matrix: bool) -> Any:
+    """The face landmarker with its 52 coefficients, and with the head's orientation if that is wanted."""
+    with _quiet_vision() as vision:
+        return _warm(
+            vision.FaceLandmarker.create_from_options(
                 vision.FaceLandmarkerOptions(
-                    options("face"),
+                    _file("face", model_dir),
                     num_faces=1,
                     min_face_detection_confidence=0.3,
                     output_face_blendshapes=True,
-                    output_facial_transformation_matrixes=True,
+                    output_facial_transformation_matrixes=head_matrix,
                 )
-            ),
-            hand=vision.HandLandmarker.create_from_options(
-                vision.HandLandmarkerOptions(
-                    options("hand"), num_hands=2, min_hand_detection_confidence=0.3, min_hand_presence_confidence=0.3
-                )
-            ),
-            portrait=vision.ImageSegmenter.create_from_options(
-                vision.ImageSegmenterOptions(
-                    options("selfie"), output_confidence_masks=True, output_category_mask=False
-                )
-            ),
+            )
         )
-        blank = as_mediapipe(np.zeros((256, 256, 3), np.uint8))
-        for model in (models.pose, models.face, models.hand):
-            model.detect(blank)
-        models.portrait.segment(blank)
-    return models
+
+
+def load_hands(model_dir: Path | None) -> Any:
+    """The hand landmarker."""
+    with _quiet_vision() as vision:
+        return _warm(
+            vision.HandLandmarker.create_from_options(
+                vision.HandLandmarkerOptions(
+                    _file("hand", model_dir),
+                    num_hands=2,
+                    min_hand_detection_confidence=0.3,
+                    min_hand_presence_confidence=0.3,
+                )
+            )
+        )
+
+
+def load_portrait(model_dir: Path | None) -> Any:
+    """The portrait segmenter."""
+    with _quiet_vision() as vision:
+        model = vision.ImageSegmenter.create_from_options(
+            vision.ImageSegmenterOptions(
+                _file("selfie", model_dir), output_confidence_masks=True, output_category_mask=False
+            )
+        )
+        model.segment(_blank())
+        return model
+
+
+def _file(name: str, model_dir: Path | None) -> Any:
+    from mediapipe.tasks.python import BaseOptions
+
+    return BaseOptions(model_asset_path=str(find_weight(f"mediapipe-{name}", model_dir)))
+
+
+def _warm(model: Any) -> Any:
+    """The model, run once: what it prints at first use is printed here, to nobody."""
+    model.detect(_blank())
+    return model
+
+
+def _blank() -> Any:
+    return as_mediapipe(np.zeros((256, 256, 3), np.uint8))
+
+
+@contextmanager
+def _quiet_vision() -> Iterator[Any]:
+    with silenced_native_logs():
+        from mediapipe.tasks.python import vision
+
+        yield vision
 
 
 @contextmanager
