@@ -52,7 +52,11 @@ def test_a_network_keeps_its_configuration_and_anchors(model, body, config, tmp_
 
 
 def test_a_network_goes_to_the_hub_and_back(hub: Hub, model, monkeypatch) -> None:
-    model.push_to_hub("ann/net", private=True)
+    model.push_to_hub("ann/net", private=True, model_card_kwargs={"licence": "mit"})
+    card = ModelCard.load("ann/net")
+    card.validate()
+    assert card.data.license == "mit"
+    assert "--pipeline.model.pretrained ann/net" in card.text
     assert hub.repository("ann/net").private
     assert set(hub.files("ann/net")) == {"config.json", "model.safetensors", "README.md"}
     assert same(LCA.from_pretrained("ann/net"), model)
@@ -165,6 +169,24 @@ def test_avatars_are_loaded_and_filmed_by_name(hub: Hub, model, body, random_ref
     assert same(here, there)
     assert main(["export", "ann/me", "--format", "ply", "--output", str(tmp_path / "me.ply")]) == 0
     assert (tmp_path / "me.ply").is_file()
+
+
+@pytest.mark.slow
+def test_training_begins_with_a_model_of_the_hub(hub: Hub, body, people: Path, tmp_path: Path) -> None:
+    from small_runs import small_network, small_run  # loads nerfstudio
+
+    from lca_dataparsers.lca_wild import LCAWildDataParserConfig
+
+    network = LCA(small_network(), body)
+    assert main(["push", str(write_run(tmp_path / "run", network, people)), "ann/small"]) == 0
+    config = small_run(people, tmp_path / "runs", steps=1, method="lca-posttrain-tiny")
+    config.pipeline.datamanager.dataparser = LCAWildDataParserConfig()
+    config.pipeline.model.pretrained = "ann/small@main"
+    trainer = config.setup(local_rank=0, world_size=1)
+    trainer.setup()
+    for name, value in trainer.pipeline.lca.network.named_parameters():
+        assert torch.equal(value, network.get_parameter(name) + 0.5)  # the averaged ones
+    assert int(trainer.pipeline.steps_before) == 7
 
 
 @pytest.mark.slow

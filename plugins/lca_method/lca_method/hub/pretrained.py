@@ -57,19 +57,21 @@ class PretrainedNetwork(PyTorchModelHubMixin, library_name="lca-method", pipelin
         network = cast("LCA", self)
         write_model(save_directory, network.state_dict(), made_with(network.config, network.body), self.hub_record)
 
-    def generate_model_card(self, *args: Any, **kwargs: Any) -> ModelCard:
-        """The card (see :mod:`lca_method.hub.model_card`)."""
+    def generate_model_card(self, *args: Any, **words: Any) -> ModelCard:
+        """The card; ``words`` are those of :func:`lca_method.hub.model_card.model_card`."""
         from lca_method.hub.model_card import model_card
 
         network = cast("LCA", self)
-        return model_card("LCA", made_with(network.config, network.body), self.hub_record)
+        name = str(words.get("hub_id", "LCA")).split("/")[-1]
+        return model_card(name, made_with(network.config, network.body), self.hub_record, **words)
 
     def push_to_hub(self, repo_id: str, **options: Any) -> str:  # type: ignore[override]
         """Share the network alone; ``lca push RUN`` shares also what evaluation and ``lca create`` need to know.
 
         Args:
             repo_id: ``OWNER/NAME``.
-            options: of ``huggingface_hub.ModelHubMixin.push_to_hub``: ``private``, ``branch``, ``commit_message`` ...
+            options: of ``huggingface_hub.ModelHubMixin.push_to_hub``: ``private``, ``branch``, ``commit_message``;
+                ``model_card_kwargs``: ``licence``, ``consent``, ``trained_on``.
 
         Returns:
             Address of the commit.
@@ -77,5 +79,6 @@ class PretrainedNetwork(PyTorchModelHubMixin, library_name="lca-method", pipelin
         Raises:
             UserError: see :func:`lca_method.hub.failures.hub_errors`.
         """
+        options["model_card_kwargs"] = {"hub_id": repo_id, **(options.get("model_card_kwargs") or {})}
         with hub_errors(repo_id):
             return super().push_to_hub(repo_id, **options)
