@@ -45,7 +45,7 @@ def _face_tiny() -> LCATrainerConfig:
         code_identity=0.5,
         code_range=0.05,
         code_adapter=1.0,
-        whole_step_every=10,
+        whole_step_every=6,
     )
     for group in config.optimizers.values():
         group["optimizer"].lr, group["scheduler"].warmup_steps = 2e-3, 30

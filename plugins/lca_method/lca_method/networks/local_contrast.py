@@ -1,5 +1,6 @@
 """Pictures without light: each pixel against its neighbourhood."""
 
+import torch
 from torch.nn import functional as F
 
 from lca_shared.tensors import Float, Tensor
@@ -18,9 +19,18 @@ def local_contrast(pictures: Float[Tensor, "n channels h w"], reach: int) -> Flo
         reach: of the neighbourhood to every side, pixels.
     """
 
-    def mean(values: Tensor) -> Tensor:  # one direction after the other: the same, in a quarter of the time
-        down = F.avg_pool2d(values, (2 * reach + 1, 1), 1, (reach, 0), count_include_pad=False)
-        return F.avg_pool2d(down, (1, 2 * reach + 1), 1, (0, reach), count_include_pad=False)
+    def mean(values: Tensor) -> Tensor:
+        return _mean_along(_mean_along(values, reach).mT, reach).mT
 
     detail = pictures - mean(pictures)
     return detail / (mean(detail.square().mean(dim=1, keepdim=True)).sqrt() + _FLOOR)
+
+
+def _mean_along(values: Float[Tensor, "n channels h w"], reach: int) -> Float[Tensor, "n channels h w"]:
+    """Means of windows along the last axis, of what lies inside the picture. Of running sums: whatever the reach, the
+    time is the same."""
+    side, width = values.shape[-1], 2 * reach + 1
+    sums = F.pad(values, (reach + 1, reach)).cumsum(dim=-1)
+    at = torch.arange(side, device=values.device)
+    inside = (at + reach + 1).clamp(max=side) - (at - reach).clamp(min=0)
+    return (sums[..., width:] - sums[..., :-width]) / inside
