@@ -9,7 +9,7 @@ from nerfstudio.plugins.types import MethodSpecification
 from lca_method.lca_config import lca_pretrain_tiny
 from lca_method.lca_trainer import LCATrainerConfig
 
-SMALL_STEPS = 3000
+SMALL_STEPS = 2000
 
 
 def _small() -> LCATrainerConfig:
@@ -32,6 +32,8 @@ def _small() -> LCATrainerConfig:
             mouth_share=0.08,
         ),
     )
+    losses = config.pipeline.model.losses  # L1 alone covers hair and skirts with wide, blurred Gaussians
+    config.pipeline.model.losses = replace(losses, lpips=0.3, lpips_backbone="alex", lpips_from=700)
     for group in config.optimizers.values():
         group["scheduler"].warmup_steps = 50
     return config
