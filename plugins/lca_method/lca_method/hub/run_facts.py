@@ -119,6 +119,7 @@ def _training(run: Mapping[str, Any]) -> dict[str, Any]:
     devices = hardware.get("num_devices", 1) * hardware.get("num_machines", 1)
     facts = {
         "device": f"{devices} x {hardware.get('device_type', 'unknown')}",
+        "datasets drawn in the ratio": manager.get("weights") or None,
         "people a step": manager.get("subjects_per_step", 1) * devices,
         "target pictures of each": manager.get("targets_per_step"),
         "reference pictures of each": manager.get("references"),
