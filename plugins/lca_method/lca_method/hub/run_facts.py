@@ -1,6 +1,5 @@
 """What a training run knows about itself, as plain values for ``config.json`` and the card."""
 
-import platform
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,23 +38,6 @@ def record_of_run(path: Path, checkpoint: Mapping[str, Any]) -> ModelRecord:
         "began_from": _place(run["pipeline"]["model"].get("pretrained")),
     }
     return ModelRecord(run_settings(run), str(run.get("method_name")), trained_steps(checkpoint), averaged, about)
-
-
-def machine() -> str:
-    """Processor, cores, accelerator and versions of this machine."""
-    import os
-
-    import torch
-
-    model = platform.processor() or platform.machine()
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        names = [line.split(":", 1)[1].strip() for line in information.read_text().splitlines() if "model name" in line]
-        model = names[0] if names else model
-    accelerator = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    return (
-        f"{model}, {os.cpu_count()} cores, {accelerator}; torch {torch.__version__}, Python {platform.python_version()}"
-    )
 
 
 def dataset_facts(folder: Path) -> dict[str, Any]:
