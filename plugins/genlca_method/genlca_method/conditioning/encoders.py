@@ -1,0 +1,77 @@
+"""Texts and pictures of people to condition tokens."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from genlca_method.conditioning.images import PartEncoder, PartEncoderConfig, build_part_encoder
+from genlca_method.conditioning.text import TextEncoder, TextEncoderConfig, build_text_encoder
+from genlca_method.conditioning.tokens import MODALITIES, ConditionTokens
+from genlca_method.tokens.parts import IMAGE_PARTS
+from lca_shared.errors import UserError
+from lca_shared.tensors import Float, Tensor
+
+
+@dataclass(frozen=True)
+class ConditioningConfig:
+    """Which encoders."""
+
+    text: TextEncoderConfig = field(default_factory=TextEncoderConfig)
+    image: PartEncoderConfig = field(default_factory=PartEncoderConfig)
+
+
+def tiny_conditioning() -> ConditioningConfig:
+    """Encoders without weights."""
+    return ConditioningConfig(
+        TextEncoderConfig("words", tokens=64, channels=128), PartEncoderConfig("pixels", size=32, patch=8)
+    )
+
+
+@dataclass(frozen=True)
+class Conditioner:
+    """Encodes what is said and shown of people."""
+
+    text: TextEncoder
+    image: PartEncoder
+
+    @staticmethod
+    def build(config: ConditioningConfig) -> "Conditioner":
+        """The encoders that ``config`` names.
+
+        Raises:
+            UserError: weights are missing.
+        """
+        return Conditioner(build_text_encoder(config.text), build_part_encoder(config.image))
+
+    def __call__(
+        self, texts: Sequence[str], pictures: Sequence[Mapping[str, Float[Tensor, "3 size size"]]]
+    ) -> ConditionTokens:
+        """Conditions of people, on the CPU. An empty text and parts without a picture are not there.
+
+        Args: a text and the pictures of parts (names of :data:`IMAGE_PARTS`) of each person.
+
+        Raises:
+            UserError: there is no such part.
+        """
+        if unknown := {name for given in pictures for name in given} - set(IMAGE_PARTS):
+            raise UserError(
+                f"There is no part {sorted(unknown)[0]!r} of the body. Choose from: {', '.join(IMAGE_PARTS)}."
+            )
+        words, seen = self.text(texts)
+        people, each = len(texts), self.image.patches
+        features = torch.zeros(people, len(IMAGE_PARTS), each, self.image.channels)
+        shown = torch.zeros(people, len(IMAGE_PARTS)).bool()
+        for row, given in enumerate(pictures):
+            for column, name in enumerate(IMAGE_PARTS):
+                if name in given:
+                    features[row, column] = self.image(given[name][None])[0].cpu()
+                    shown[row, column] = True
+        modality = torch.tensor([MODALITIES.index(name) for name in IMAGE_PARTS])
+        return ConditionTokens(
+            words.cpu().float(),
+            seen.cpu(),
+            features.flatten(1, 2),
+            shown.repeat_interleave(each, dim=1),
+            modality.repeat_interleave(each).expand(people, -1).contiguous(),
+        )

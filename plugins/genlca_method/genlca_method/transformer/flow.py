@@ -1,0 +1,88 @@
+"""Rectified flow with diffusers' conventions: noise level 1 is noise, and the model is told 1000 times the level.
+
+``x = (1 - level) data + level noise``; the velocity to learn is ``noise - data`` (Liu et al. 2022; Esser et al. 2024).
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from genlca_method.conditioning.tokens import ConditionTokens
+from genlca_method.transformer.mmdit import GenLCATransformer
+from lca_shared.tensors import Bool, Float, Tensor
+
+TIMESTEPS = 1000
+"""``num_train_timesteps`` of diffusers' flow schedulers."""
+_SHIFT_ANCHORS = 512
+"""Anchors at which levels are not shifted."""
+
+
+@dataclass(frozen=True)
+class FlowConfig:
+    """Which noise levels are trained, and what the losses weigh."""
+
+    logit_mean: float = 0.0
+    """Of the normal distribution whose sigmoid is the level before shifting (SD3's sampling)."""
+    logit_deviation: float = 1.0
+    shift: float | None = None
+    """Levels become ``shift level / (1 + (shift - 1) level)``; None = by the number of anchors, see
+    :func:`shift_for`. Sampling uses the same."""
+    shape_weight: float = 0.1
+    """Weight of the body shape's loss beside the latents'."""
+    masked_loss: bool = True
+    """Take the loss over valid anchors only (the paper's); False is an ablation."""
+    placeholder: bool = True
+    """Put a learned vector in place of anchors that are not valid (the paper's); False is an ablation."""
+
+
+def shift_for(anchors: int) -> float:
+    """Shift of noise levels for a sequence length: many anchors say the same of a person, so that it takes more noise
+    to hide it. As SD3 scales with resolution, ``sqrt(anchors / 512)``; 1 at the tiny model's 512, 4 at the paper's."""
+    return max(1.0, math.sqrt(anchors / _SHIFT_ANCHORS))
+
+
+def shifted(levels: Float[Tensor, "*b"], shift: float) -> Float[Tensor, "*b"]:
+    """Noise levels as ``FlowMatchEulerDiscreteScheduler(shift=shift)`` shifts them."""
+    return shift * levels / (1 + (shift - 1) * levels)
+
+
+def drawn_levels(
+    people: int, config: FlowConfig, anchors: int, generator: torch.Generator | None = None
+) -> Float[Tensor, "people"]:
+    """Noise levels of a training step."""
+    normal = torch.randn(people, generator=generator) * config.logit_deviation + config.logit_mean
+    return shifted(normal.sigmoid(), shift_for(anchors) if config.shift is None else config.shift)
+
+
+def flow_losses(
+    model: GenLCATransformer,
+    latents: Float[Tensor, "people anchors latent"],
+    shape: Float[Tensor, "people coefficients"],
+    valid: Bool[Tensor, "people anchors"],
+    conditions: ConditionTokens,
+    config: FlowConfig,
+    generator: torch.Generator | None = None,
+) -> dict[str, Float[Tensor, ""]]:
+    """Weighted losses of a step: ``latents`` (mean squared error of velocities over valid anchors) and ``shape``.
+
+    Args:
+        model: the transformer.
+        latents: clean, normalised; of anchors that are not valid anything.
+        shape: clean, normalised.
+        valid: anchors of which pictures show something.
+        conditions: of each person.
+        config: levels and weights.
+        generator: of noise and levels, on the CPU.
+    """
+    levels = drawn_levels(len(latents), config, latents.shape[1], generator).to(latents)
+    noise, shape_noise = (torch.randn(x.shape, generator=generator).to(latents) for x in (latents, shape))
+    noisy = torch.lerp(latents, noise, levels[:, None, None])
+    noisy_shape = torch.lerp(shape, shape_noise, levels[:, None])
+    shown = valid if config.placeholder else None
+    found, found_shape = model(noisy, noisy_shape, levels * TIMESTEPS, conditions, shown)
+    errors = (found - (noise - latents)).square().mean(dim=-1)
+    weights = valid.to(errors) if config.masked_loss else torch.ones_like(errors)
+    of_latents = (errors * weights).sum() / weights.sum().clamp(min=1.0)
+    of_shape = (found_shape - (shape_noise - shape)).square().mean()
+    return {"latents": of_latents, "shape": config.shape_weight * of_shape}

@@ -1,0 +1,126 @@
+"""A two-stream transformer over a person's latents and their conditions, in the style of SD3's and Hunyuan's MMDiT.
+
+Latents and conditions have their own weights and attend jointly; time and the mean condition set shifts, scales and
+gates of every layer (AdaLN); queries and keys are normalised. Where an anchor is comes from its point on the template.
+"""
+
+import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.embeddings import TimestepEmbedding, Timesteps
+from diffusers.models.modeling_utils import ModelMixin
+from torch import nn
+
+from genlca_method.conditioning.tokens import MODALITIES, ConditionTokens
+from genlca_method.transformer.block import JointBlock, modulated
+from lca_method.networks.fourier import fourier_features, fourier_width
+from lca_shared.tensors import Bool, Float, Tensor
+
+_TIME_CHANNELS = 256
+
+
+class GenLCATransformer(ModelMixin, ConfigMixin):
+    """Velocity of noisy latents and a noisy shape."""
+
+    _supports_gradient_checkpointing = True
+    positions: Tensor
+
+    @register_to_config
+    def __init__(
+        self,
+        anchors: int = 8192,
+        latent_channels: int = 8,
+        shape_coefficients: int = 37,
+        text_channels: int = 4096,
+        image_channels: int = 1024,
+        width: int = 1536,
+        layers: int = 24,
+        heads: int = 24,
+        mlp_ratio: float = 4.0,
+        fourier_frequencies: int = 6,
+    ):
+        """Args: number of anchors and of numbers of each; of the body's shape; lengths of a text's and a picture's
+        feature vectors; the streams' width; layers; attention heads; width of the perceptrons over the streams'; of the
+        code of the anchors' points."""
+        super().__init__()
+        self.gradient_checkpointing = False
+        self.frequencies = fourier_frequencies
+        self.register_buffer("positions", torch.zeros(anchors, 3))
+        self.latent_in = nn.Linear(latent_channels, width)
+        self.shape_in = nn.Linear(shape_coefficients, width)
+        self.place = nn.Sequential(
+            nn.Linear(fourier_width(fourier_frequencies), width), nn.SiLU(), nn.Linear(width, width)
+        )
+        self.placeholder = nn.Parameter(0.02 * torch.randn(width))
+        self.shape_place = nn.Parameter(0.02 * torch.randn(width))
+        self.conditions_in = nn.ModuleDict(
+            {
+                "text": nn.Sequential(nn.LayerNorm(text_channels), nn.Linear(text_channels, width)),
+                "image": nn.Sequential(nn.LayerNorm(image_channels), nn.Linear(image_channels, width)),
+            }
+        )
+        self.modality = nn.Embedding(len(MODALITIES), width)
+        self.time_code = Timesteps(_TIME_CHANNELS, flip_sin_to_cos=True, downscale_freq_shift=0)
+        self.time = TimestepEmbedding(_TIME_CHANNELS, width)
+        self.pooled = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+        self.blocks = nn.ModuleList([JointBlock(width, heads, mlp_ratio, last=i == layers - 1) for i in range(layers)])
+        self.out_modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 2 * width))
+        self.out_norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.latent_out = nn.Linear(width, latent_channels)
+        self.shape_out = nn.Linear(width, shape_coefficients)
+        for layer in (self.out_modulation[1], self.latent_out, self.shape_out):
+            nn.init.zeros_(layer.weight)  # type: ignore[arg-type]
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+
+    @torch.no_grad()
+    def set_template(self, positions: Float[Tensor, "anchors 3"]) -> None:
+        """Say where the anchors are on the template, metres."""
+        self.positions.copy_(positions)
+
+    def forward(
+        self,
+        latents: Float[Tensor, "people anchors latent"],
+        shape: Float[Tensor, "people coefficients"],
+        timestep: Float[Tensor, "people"],
+        conditions: ConditionTokens,
+        valid: Bool[Tensor, "people anchors"] | None = None,
+    ) -> tuple[Float[Tensor, "people anchors latent"], Float[Tensor, "people coefficients"]]:
+        """Velocities of latents and shape.
+
+        Args:
+            latents: noisy, normalised.
+            shape: noisy, normalised.
+            timestep: 1000 x noise level, as diffusers' flow schedulers count.
+            conditions: texts and pictures of parts; may be empty.
+            valid: anchors whose latents are known; a learned vector stands for the others, and what is in ``latents``
+                there has no influence. None = all.
+        """
+        hidden = self.latent_in(latents)
+        if valid is not None:
+            hidden = torch.where(valid[..., None], hidden, self.placeholder)
+        hidden = hidden + self.place(fourier_features(self.positions, self.frequencies))
+        whole = (self.shape_in(shape) + self.shape_place)[:, None]
+        hidden = torch.cat([whole, hidden], dim=1)
+        context, seen = self._context(conditions)
+        weights = seen[..., None].to(context)
+        mean = (context * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1.0)
+        signal = self.time(self.time_code(timestep).to(hidden)) + self.pooled(mean)
+        keys = torch.cat([seen.new_ones(hidden.shape[:2]), seen], dim=1)
+        for block in self.blocks:
+            if self.gradient_checkpointing and torch.is_grad_enabled():
+                hidden, context = torch.utils.checkpoint.checkpoint(
+                    block, hidden, context, signal, keys, use_reentrant=False
+                )
+            else:
+                hidden, context = block(hidden, context, signal, keys)
+        shift, scale = self.out_modulation(signal).chunk(2, dim=-1)
+        hidden = modulated(self.out_norm(hidden), shift, scale)
+        return self.latent_out(hidden[:, 1:]), self.shape_out(hidden[:, 0])
+
+    def _context(self, conditions: ConditionTokens) -> tuple[Tensor, Tensor]:
+        """Conditions in the streams' width, and which of them are there."""
+        parts = []
+        for kind, features in (("text", conditions.text), ("image", conditions.image)):
+            code = self.modality(conditions.text_modality if kind == "text" else conditions.image_modality)
+            parts.append(self.conditions_in[kind](features) + code)
+        seen = torch.cat([conditions.text_seen, conditions.image_seen], dim=1)
+        return torch.cat(parts, dim=1), seen

@@ -1,0 +1,78 @@
+"""Texts and pictures of parts as tokens."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from genlca_method.conditioning.encoders import Conditioner, tiny_conditioning
+from genlca_method.conditioning.images import PartEncoderConfig, build_part_encoder
+from genlca_method.conditioning.text import TextEncoderConfig, build_text_encoder
+from lca_shared.errors import MissingWeightsError, UserError
+
+
+def test_words_are_vectors_of_their_own() -> None:
+    encoder = build_text_encoder(TextEncoderConfig("words", tokens=5, channels=64))
+    features, seen = encoder(["A red top", "", "red top, A!", "one two three four five six"])
+    assert seen.sum(1).tolist() == [3, 0, 3, 5] and features.shape == (4, 5, 64)
+    again, _ = build_text_encoder(TextEncoderConfig("words", tokens=5, channels=64))(["a RED top"])
+    assert torch.equal(again[0], features[0, :3])
+    assert not torch.allclose(features[0, 1], features[2, 0])  # the same word elsewhere
+    near = torch.cosine_similarity(features[0, 1], features[2, 0], dim=0)
+    assert near > 0.5 > torch.cosine_similarity(features[0, 1], features[0, 2], dim=0).abs()
+
+
+def test_a_pretrained_encoder_from_a_folder(tmp_path: Path) -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    words = ["[PAD]", "[UNK]", "a", "red", "blue", "top"]
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", model_max_length=16
+    ).save_pretrained(tmp_path)
+    torch.manual_seed(0)
+    sizes = BertConfig(vocab_size=6, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)
+    BertModel(sizes).save_pretrained(tmp_path)
+    encoder = build_text_encoder(TextEncoderConfig("transformers", str(tmp_path)))
+    features, seen = encoder(["a red top", "a top", ""])
+    assert encoder.channels == 16 and seen.sum(1).tolist() == [3, 2, 0]
+    alone, _ = encoder(["a top"])
+    torch.testing.assert_close(features[1, :2], alone[0, :2])
+
+
+def test_missing_encoders_are_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingWeightsError, match="source"):
+        build_text_encoder(TextEncoderConfig("transformers"))
+    with pytest.raises(MissingWeightsError, match="nowhere"):
+        build_text_encoder(TextEncoderConfig("transformers", str(tmp_path / "nowhere")))
+    with pytest.raises(UserError, match="words"):
+        build_text_encoder(TextEncoderConfig("poems"))
+    with pytest.raises(UserError, match="cannot be cut"):
+        build_part_encoder(PartEncoderConfig("pixels", size=30, patch=16))
+    with pytest.raises(UserError, match="frozen"):
+        build_part_encoder(PartEncoderConfig("patch"))
+
+
+def test_patches_hold_their_own_pixels() -> None:
+    encoder = build_part_encoder(PartEncoderConfig("pixels", size=16, patch=8))
+    picture = torch.zeros(1, 3, 16, 16)
+    picture[..., :8, 8:] = 1.0
+    features = encoder(picture)
+    assert features.shape == (1, 4, 3 * 64 + 4)
+    assert features[0, 1, :192].min() == 1.0 and features[0, [0, 2, 3], :192].max() == -1.0
+    larger = encoder(torch.nn.functional.interpolate(picture, scale_factor=4))
+    assert larger.shape == features.shape
+
+
+def test_people_with_and_without_pictures() -> None:
+    conditioner = Conditioner.build(tiny_conditioning())
+    picture = torch.rand(3, 40, 40)
+    given = conditioner(["a tall person", ""], [{"face": picture}, {"shoes": picture, "whole": picture}])
+    each = conditioner.image.patches
+    assert given.text_seen.sum(1).tolist() == [3, 0] and given.image_seen.sum(1).tolist() == [each, 2 * each]
+    assert given.image_modality[0][given.image_seen[0]].unique().tolist() == [1]
+    assert given.image_modality[1][given.image_seen[1]].unique().tolist() == [5, 6]
+    with pytest.raises(UserError, match="hat"):
+        conditioner(["a"], [{"hat": picture}])
