@@ -24,6 +24,9 @@ class DriveConfig:
     """Number of the webcam, or a video in its place."""
     subject: str | None = None
     """Whose motion, where the dataset holds several people."""
+    expression: Literal["auto", "coefficients"] = "auto"
+    """What moves the face of an avatar with a learned expression code. auto: the code of the video's own faces, of
+    motions without pictures what the model's adapter makes of the 52 coefficients; coefficients: always that."""
     up: Literal["y", "z"] | None = None
     """The axis of a .bvh (otherwise y) or of AMASS (otherwise z) that points upwards."""
     size: tuple[int, int] = (512, 512)
@@ -66,6 +69,7 @@ def run(config: DriveConfig) -> None:
     from lca_method.avatar.bundle import load_avatar
     from lca_method.avatar.colors import named_color
     from lca_method.avatar.filming import filmed
+    from lca_method.avatar.motion_codes import with_codes
     from lca_method.avatar.motion_files import read_motion
     from lca_method.avatar.retargeting import retargeted
     from lca_method.avatar.viewpoints import cameras_around, recorded_cameras
@@ -92,6 +96,8 @@ def run(config: DriveConfig) -> None:
         return
     assert config.motion is not None
     recorded = read_motion(config.motion, config.subject, config.up)
+    if config.expression == "auto":
+        recorded = with_codes(recorded, avatar, config.motion, config.subject)
     rate = config.fps or recorded.rate
     again = config.camera == "recorded"
     motion = retargeted(recorded, avatar.body, rate, config.start, config.seconds, in_place=again)
