@@ -62,6 +62,7 @@ def test_frames_without_a_face_take_the_nearest_code(bundle, people: Path, monke
     monkeypatch.setattr(CropReader, "faces", one_hidden)
     hidden = {0}
     code = with_codes(motion, avatar, people, "bela").signal.code
+    assert code is not None and whole is not None
     torch.testing.assert_close(code, whole[[1, *range(1, len(motion))]])
     hidden = set(range(100))
     with pytest.raises(UserError, match="--expression coefficients"):
