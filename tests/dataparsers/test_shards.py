@@ -18,6 +18,7 @@ from small_people import write_people
 from lca_dataparsers.cli import main
 from lca_dataparsers.dataset.reader import AvatarDataset
 from lca_dataparsers.dataset.schema import SHARDS_FILE
+from lca_dataparsers.lca_studio import LCAStudioDataParserConfig
 from lca_dataparsers.shards.blocks import blocks_of_rows, choices
 from lca_dataparsers.shards.command import ShardConfig
 from lca_dataparsers.shards.format import read_info
@@ -111,6 +112,21 @@ def test_frames_held_out_in_time_know_their_person(tmp_path: Path) -> None:
     assert [("anna", frames[r]) for r in anna.trained_rows] == rows_of_split(dataset, "train", rule)
     assert [("anna", frames[r]) for r in anna.held_out_rows] == rows_of_split(dataset, "val", rule)
     assert sharded.shards.groups["unused"].rows == 12 - len(anna)
+
+
+def test_a_studio_is_split_as_its_dataparser_does(tmp_path: Path) -> None:
+    """By camera, with no option given: shards, the dataparser and an evaluation hold out the same pictures."""
+    root = write_people(tmp_path / "one", {"anna": "train"}, frames=3, cameras=4)
+    write_shards(ShardConfig(root, tmp_path / "s"))
+    sharded, dataset = ShardedDataset.open(tmp_path / "s"), AvatarDataset.open(root)
+    anna = sharded.subjects[sharded.people("val", 1)[0]]
+    held_out = {(int(anna.frames["frame"][r]), str(anna.frames["camera"][r])) for r in anna.held_out_rows}
+    parser = LCAStudioDataParserConfig(data=root).setup()
+    rows = [row for _, row in parser.get_dataparser_outputs("test").metadata["rows"]]
+    assert [("anna", row) for row in rows] == rows_of_split(dataset, "test")
+    table = dataset.subjects["anna"].frames
+    assert held_out == {(int(table["frame"][row]), str(table["camera"][row])) for row in rows}
+    assert len({camera for _, camera in held_out}) == 1 and len(held_out) == 3
 
 
 def test_webdataset_reads_every_block_as_a_sample(shards: Path) -> None:

@@ -1,7 +1,7 @@
 """Which frames are trained on and which are held out: by person, by stretches of time, or by camera."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -18,8 +18,8 @@ Split = Literal["train", "val", "test"]
 class FrameSplit:
     """How people's recordings are split when nobody is held out."""
 
-    eval_by: Literal["time", "camera"] = "time"
-    """Hold out runs of neighbouring moments, or whole cameras."""
+    eval_by: Literal["time", "camera"] | None = None
+    """Hold out runs of neighbouring moments, or whole cameras; by default cameras of a studio, moments of all else."""
     eval_fraction: float = 0.1
     """Share of the moments, or of the cameras, that is held out."""
     eval_stretches: int = 4
@@ -27,10 +27,9 @@ class FrameSplit:
     eval_guard: int = 1
     """Moments on each side of a held-out run that are in no split: they nearly show what is held out."""
 
-
-def usual_split(kind: str) -> FrameSplit:
-    """How a kind of dataset (``wild`` or ``studio``) is split unless its dataparser is told otherwise."""
-    return FrameSplit("camera" if kind == "studio" else "time")
+    def of(self, kind: str) -> "FrameSplit":
+        """The same with ``eval_by`` settled, by the kind of the dataset: ``wild`` or ``studio``."""
+        return self if self.eval_by else replace(self, eval_by="camera" if kind == "studio" else "time")
 
 
 def rows_of_split(dataset: "AvatarDataset", split: Split, frame_split: FrameSplit | None = None) -> list[Row]:
@@ -62,6 +61,7 @@ def row_labels(dataset: "AvatarDataset", frame_split: FrameSplit) -> Callable[["
     With people held out, a row's label is its person's split. Otherwise rows are ``train``, ``val`` (held out, and
     evaluated as ``test`` too) or ``none``.
     """
+    frame_split = frame_split.of(dataset.info.kind)
     if split_by_person(dataset):
         return lambda subject: np.full(len(subject), subject.info.split)
     if frame_split.eval_by == "camera":

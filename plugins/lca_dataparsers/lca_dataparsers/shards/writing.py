@@ -62,7 +62,8 @@ def write_shards(config: ShardConfig) -> tuple[ShardsInfo, int]:
     if not dataset.subjects:
         raise UserError(f"{config.dataset} has no subjects yet. Fill it with `lca-data process` or `lca-data synth`.")
     prints = {name: _fingerprint(subject) for name, subject in dataset.subjects.items()}
-    settings = [SHARDS_VERSION, config.shard_megabytes, config.block_frames, config.seed, repr(config.split)]
+    split = config.split.of(dataset.info.kind)
+    settings = [SHARDS_VERSION, config.shard_megabytes, config.block_frames, config.seed, repr(split)]
     fingerprint = hashlib.sha256(json.dumps([settings, sorted(prints.items())]).encode()).hexdigest()
     if is_shards(config.output_dir):
         found = read_info(config.output_dir)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lca_dataparsers.shards.reader import ShardedDataset, open_dataset
-from lca_dataparsers.split import Row, rows_of_split, usual_split
+from lca_dataparsers.split import Row, rows_of_split
 from lca_method.batch import SubjectBatch, stacked
 from lca_method.crops import CropReader
 from lca_method.people import check_body, evaluated_people, trained_people
@@ -47,8 +47,7 @@ class TestSet:
         train: list[Row] = []
         held_out: list[Row] = []
         if not isinstance(dataset, ShardedDataset):  # shards know their splits
-            rule = usual_split(dataset.info.kind)
-            train, held_out = rows_of_split(dataset, "train", rule), rows_of_split(dataset, "test", rule)
+            train, held_out = rows_of_split(dataset, "train"), rows_of_split(dataset, "test")
         evaluated = evaluated_people(dataset, train, held_out, "test", model.settings.eval_subjects)
         draws = evaluation_draws(evaluated, references, targets)
         draws = draws[:most_people] if most_people >= 0 else draws
