@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from lca_method.batch import DrivingSignal
+from lca_method.batch import DrivingSignal, ReferenceViews
 from lca_method.networks.expression_encoder import ExpressionAdapter, ExpressionEncoder, ExpressionEncoderConfig
 from lca_shared.rotations import matrix_to_six_numbers, rotation_vector_to_matrix
 from lca_shared.tensors import Float, Tensor
@@ -43,6 +43,10 @@ class CoefficientExpression(nn.Module):
         """By how much the template's own expressions move it: the coefficients."""
         return driving.expression
 
+    def shown_in(self, views: ReferenceViews) -> Float[Tensor, "*b views coefficients"] | None:
+        """By how much the template's own expressions move it in each reference view; None if nothing is known."""
+        return None if views.fit is None else views.fit.expression
+
 
 class LearnedExpression(nn.Module):
     """The learned code (see :mod:`lca_method.networks.expression_encoder`), or the adapter's where none is given."""
@@ -64,6 +68,15 @@ class LearnedExpression(nn.Module):
         """By how much the template's own expressions move it, read linearly from the code. Learned from pictures like
         the rest: coefficients that processing estimated have no part in it."""
         return self.readout(self(driving))
+
+    def shown_in(self, views: ReferenceViews) -> Float[Tensor, "*b views coefficients"] | None:
+        """By how much the template's own expressions move it in each reference view: as the driving signal would have
+        it."""
+        if views.fit is None:
+            return None
+        seen = (views.face_masks.amax(dim=(-3, -2, -1)) > 0).to(views.face_masks)
+        code = self.encoder(views.face_images, views.face_masks, seen, views.fit.face_places, unchanged=True)
+        return self.readout(code).float()
 
 
 EXPRESSIONS = {"coefficients": CoefficientExpression, "code": LearnedExpression}

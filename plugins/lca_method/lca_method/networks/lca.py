@@ -16,12 +16,7 @@ from lca_method.networks.face_surface import FaceSurface
 from lca_method.networks.flat_start import z_axis_along
 from lca_method.networks.fourier import fourier_features, fourier_width
 from lca_method.networks.frozen_encoder import drop_frozen_encoder, fill_frozen_encoder
-from lca_method.networks.gaussian_heads import (
-    CanonicalHead,
-    GaussianStart,
-    PoseDependentHead,
-    start_gaussians,
-)
+from lca_method.networks.gaussian_heads import CanonicalHead, GaussianStart, PoseDependentHead, start_gaussians
 from lca_method.networks.image_tokens import ImageTokenizer, ImageTokens
 from lca_method.networks.placement import place
 from lca_method.networks.projected_colors import ProjectedColors
@@ -255,8 +250,10 @@ class LCA(nn.Module, PretrainedNetwork):
         if fit is None or self.projected_colors is None:
             raise UserError("This model reads colours where the fitted body projects: give ReferenceViews.fit.")
         body, spacing = self.point_body, float(self.initial_scales[:, 0].median()) / _SCALE_PER_SPACING
-        with torch.no_grad():
-            shaped = body.shaped(shape[..., None, :], self._shown_expression(references))
+        expression = self.driving_vector.expression
+        with torch.no_grad():  # at rest, open mouths and shut eyes would be read beside lips and lids
+            shown = expression.shown_in(references) if self.config.template_expression else None
+            shaped = body.shaped(shape[..., None, :], shown)
             blended = blend_transforms(body.active_weights, body.active_transforms(shaped.joints, fit.pose))
             points = apply_blended(blended, shaped.vertices)
             normals = nn.functional.normalize((blended[..., :3] @ self._normals[..., None])[..., 0], dim=-1)
@@ -272,19 +269,6 @@ class LCA(nn.Module, PretrainedNetwork):
         start = self.projected_outline(profile, self.point_code, colors(points).detach(), self._normals)
         moved = shaped.vertices + start.offsets.detach()[..., None, :, :]
         return colors(apply_blended(blended, moved)), start
-
-    def _shown_expression(self, references: ReferenceViews) -> Float[Tensor, "*b views coefficients"] | None:
-        """By how much the template's own expressions move it in each reference view, as the driving signal would have
-        it: without this, open mouths and shut eyes would be read where lips and lids are at rest."""
-        fit, expression = references.fit, self.driving_vector.expression
-        if not self.config.template_expression or fit is None:
-            return None
-        if not isinstance(expression, LearnedExpression):
-            return fit.expression
-        seen = (references.face_masks.amax(dim=(-3, -2, -1)) > 0).to(references.face_masks)
-        views = references.face_images, references.face_masks, seen, fit.face_places
-        code = expression.encoder(*views, unchanged=True)
-        return expression.readout(code).float()
 
     def _tokens(self, features: Tensor, images: Tensor, masks: Tensor) -> ImageTokens:
         grid = self.image_encoder.grid(images.shape[-2], images.shape[-1])
