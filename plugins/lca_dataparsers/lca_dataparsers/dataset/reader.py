@@ -1,8 +1,10 @@
 """Reading a dataset: tables when asked for, pictures one at a time."""
 
+import math
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any, get_origin
 
 import cv2
 import numpy as np
@@ -17,12 +19,13 @@ from lca_dataparsers.dataset.schema import (
     ARRAY_FIELDS,
     DATASET_FILE,
     FRAMES_FILE,
+    ROW_FIELDS,
     SCHEMA_VERSION,
     SHARDS_FILE,
     SUBJECT_FILE,
     SUBJECTS_FOLDER,
+    VISIBLE_FIELD,
     DatasetInfo,
-    FrameRecord,
     SubjectInfo,
     array_shapes,
     frame_schema,
@@ -252,7 +255,19 @@ def _known_fields(kind: type, content: dict, path: Path, tuples: tuple[str, ...]
     missing = sorted(names - content.keys())
     if missing:
         raise SchemaError(f"{path} lacks {', '.join(missing)}. Make the dataset again.")
+    wrong = sorted(field.name for field in fields(kind) if not _fits(content[field.name], field.type))
+    if wrong:
+        raise SchemaError(f"{path} holds something else than it should as {', '.join(wrong)}. Make the dataset again.")
     return {name: tuple(content[name]) if name in tuples else content[name] for name in names}
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value read from JSON is what a field of the schema wants."""
+    if kind == tuple[str, ...]:
+        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    if kind == tuple[float, ...]:
+        return isinstance(value, list) and all(type(one) in (int, float) and math.isfinite(one) for one in value)
+    return isinstance(value, get_origin(kind) or kind)
 
 
 def read_frame_table(path: Path, info: DatasetInfo) -> FrameTable:
@@ -277,22 +292,23 @@ def frame_table(table: pa.Table, path: str, info: DatasetInfo) -> FrameTable:
     Raises:
         SchemaError: columns are missing or have other types or sizes. The message names ``path``.
     """
-    schema = frame_schema()
+    schema = frame_schema(VISIBLE_FIELD in table.column_names)
     wrong = [f.name for f in schema if f.name not in table.column_names or table.schema.field(f.name).type != f.type]
     if wrong:
         raise SchemaError(f"{path} lacks the columns {', '.join(wrong)} (or they have other types). Make it again.")
     shapes = array_shapes(info)
     columns: dict[str, np.ndarray] = {}
-    for field in fields(FrameRecord):
-        column = table.column(field.name).combine_chunks()
-        if field.name in ARRAY_FIELDS:
-            shape = (len(table), *shapes[field.name])
+    known = VISIBLE_FIELD in table.column_names
+    for name in (*ROW_FIELDS, VISIBLE_FIELD) if known else ROW_FIELDS:
+        column = table.column(name).combine_chunks()
+        if name in ARRAY_FIELDS or name == VISIBLE_FIELD:
+            shape = (len(table), *shapes[name])
             flat = column.flatten().to_numpy(zero_copy_only=False)
             if flat.size != int(np.prod(shape)):
-                raise SchemaError(f"{path}: column {field.name} does not hold {shape} numbers. Make the subject again.")
-            columns[field.name] = flat.reshape(shape).astype(np.float32)
+                raise SchemaError(f"{path}: column {name} does not hold {shape} numbers. Make the subject again.")
+            columns[name] = flat.reshape(shape).astype(np.float32)
         else:
-            columns[field.name] = column.to_numpy(zero_copy_only=False)
+            columns[name] = column.to_numpy(zero_copy_only=False)
     return FrameTable(columns)
 
 

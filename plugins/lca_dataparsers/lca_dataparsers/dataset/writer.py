@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
@@ -21,10 +21,12 @@ from lca_dataparsers.dataset.schema import (
     FRAMES_FILE,
     GARMENTS_FOLDER,
     KINDS,
+    ROW_FIELDS,
     SCHEMA_VERSION,
     SPLITS,
     SUBJECT_FILE,
     SUBJECTS_FOLDER,
+    VISIBLE_FIELD,
     DatasetInfo,
     FrameRecord,
     SubjectInfo,
@@ -161,6 +163,8 @@ class DatasetWriter:
             if one.dtype != np.uint8 or one.shape != image.shape[:2]:
                 raise ValueError(f"masks are uint8 {image.shape[:2]}, not {one.dtype} {one.shape}")
         for name, shape in array_shapes(self.info).items():
+            if name == VISIBLE_FIELD and record.joint_visible is None:
+                continue
             if np.shape(getattr(record, name)) != shape:
                 raise ValueError(f"{name} has shape {np.shape(getattr(record, name))}, not {shape}")
         image_path, mask_path = self.picture_paths(record.frame, record.camera)
@@ -170,7 +174,7 @@ class DatasetWriter:
             sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
             options = [cv2.IMWRITE_JPEG_QUALITY, self._jpeg_quality, *sampling]
         if record.image not in elsewhere:
-            _write_picture(folder / record.image, image[..., ::-1], options)
+            _write_picture(folder / record.image, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
         if record.mask not in elsewhere:
             _write_picture(folder / record.mask, mask, [])
         if garment is not None:
@@ -180,12 +184,13 @@ class DatasetWriter:
 
     def _write_table(self, path: Path, records: list[FrameRecord]) -> None:
         columns = {}
-        for field in fields(FrameRecord):
-            values = [getattr(record, field.name) for record in records]
-            if field.name in ARRAY_FIELDS:
+        visible = all(record.joint_visible is not None for record in records)
+        for name in (*ROW_FIELDS, VISIBLE_FIELD) if visible else ROW_FIELDS:
+            values = [getattr(record, name) for record in records]
+            if name in ARRAY_FIELDS or name == VISIBLE_FIELD:
                 values = [np.asarray(value, np.float32).ravel() for value in values]
-            columns[field.name] = values
-        schema = frame_schema().with_metadata({"schema_version": str(SCHEMA_VERSION)})
+            columns[name] = values
+        schema = frame_schema(visible).with_metadata({"schema_version": str(SCHEMA_VERSION)})
         pq.write_table(pa.table(columns, schema=schema), path)
 
     def _put_in_place(self, folder: Path, target: Path) -> None:

@@ -131,8 +131,15 @@ class GroupIndex:
         return range(first, first + blocks)
 
     def id_of(self, subject: int) -> str:
-        """A person's id."""
-        return bytes(self.subjects[subject]["id"]).decode()
+        """A person's id.
+
+        Raises:
+            SchemaError: what stands there is no text.
+        """
+        try:
+            return bytes(self.subjects[subject]["id"]).decode()
+        except UnicodeDecodeError as error:
+            raise SchemaError(f"{self.subjects.path} is damaged ({error}). Make the shards again.") from error
 
     def number_of(self, name: str) -> int | None:
         """Number of the person with an id; None if there is none."""
