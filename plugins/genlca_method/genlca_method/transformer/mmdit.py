@@ -4,7 +4,10 @@ Latents and conditions have their own weights and attend jointly; time and the m
 gates of every layer (AdaLN); queries and keys are normalised. Where an anchor is comes from its point on the template.
 """
 
+from typing import Any
+
 import torch
+import torch.utils.checkpoint
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.embeddings import TimestepEmbedding, Timesteps
 from diffusers.models.modeling_utils import ModelMixin
@@ -23,6 +26,8 @@ class GenLCATransformer(ModelMixin, ConfigMixin):
 
     _supports_gradient_checkpointing = True
     positions: Tensor
+    shape_mean: Tensor
+    shape_deviation: Tensor
 
     @register_to_config
     def __init__(
@@ -37,14 +42,17 @@ class GenLCATransformer(ModelMixin, ConfigMixin):
         heads: int = 24,
         mlp_ratio: float = 4.0,
         fourier_frequencies: int = 6,
+        conditioning: dict[str, Any] | None = None,
     ):
         """Args: number of anchors and of numbers of each; of the body's shape; lengths of a text's and a picture's
         feature vectors; the streams' width; layers; attention heads; width of the perceptrons over the streams'; of the
-        code of the anchors' points."""
+        code of the anchors' points; the encoders of conditions as plain values, kept for those who sample."""
         super().__init__()
         self.gradient_checkpointing = False
         self.frequencies = fourier_frequencies
         self.register_buffer("positions", torch.zeros(anchors, 3))
+        self.register_buffer("shape_mean", torch.zeros(shape_coefficients))
+        self.register_buffer("shape_deviation", torch.ones(shape_coefficients))
         self.latent_in = nn.Linear(latent_channels, width)
         self.shape_in = nn.Linear(shape_coefficients, width)
         self.place = nn.Sequential(
@@ -75,6 +83,20 @@ class GenLCATransformer(ModelMixin, ConfigMixin):
     def set_template(self, positions: Float[Tensor, "anchors 3"]) -> None:
         """Say where the anchors are on the template, metres."""
         self.positions.copy_(positions)
+
+    @torch.no_grad()
+    def set_shape_statistics(self, mean: Float[Tensor, "n"], deviation: Float[Tensor, "n"]) -> None:
+        """Of the bodies of the training people."""
+        self.shape_mean.copy_(mean)
+        self.shape_deviation.copy_(deviation.clamp(min=1e-3))
+
+    def normalised_shape(self, shape: Float[Tensor, "*b n"]) -> Float[Tensor, "*b n"]:
+        """Coefficients as the flow knows them."""
+        return (shape - self.shape_mean) / self.shape_deviation
+
+    def shape_of(self, normalised: Float[Tensor, "*b n"]) -> Float[Tensor, "*b n"]:
+        """The inverse of :meth:`normalised_shape`."""
+        return normalised * self.shape_deviation + self.shape_mean
 
     def forward(
         self,

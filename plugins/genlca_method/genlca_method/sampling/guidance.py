@@ -1,0 +1,50 @@
+"""Velocities with classifier-free guidance, over latents and shape in one row."""
+
+import torch
+
+from genlca_method.conditioning.tokens import ConditionTokens, together
+from genlca_method.transformer.mmdit import GenLCATransformer
+from lca_shared.tensors import Bool, Float, Tensor
+
+
+def joined(
+    latents: Float[Tensor, "people anchors latent"], shape: Float[Tensor, "people n"]
+) -> Float[Tensor, "people m"]:
+    """Latents and shape as one row each: what a scheduler steps."""
+    return torch.cat([latents.flatten(1), shape], dim=1)
+
+
+def parted(
+    state: Float[Tensor, "people m"], anchors: int, latent_channels: int
+) -> tuple[Float[Tensor, "people anchors latent"], Float[Tensor, "people n"]]:
+    """The inverse of :func:`joined`."""
+    count = anchors * latent_channels
+    return state[:, :count].unflatten(1, (anchors, latent_channels)), state[:, count:]
+
+
+def guided_velocity(
+    model: GenLCATransformer,
+    state: Float[Tensor, "people m"],
+    timestep: Float[Tensor, ""],
+    conditions: ConditionTokens,
+    scale: float,
+    valid: Bool[Tensor, "people anchors"] | None = None,
+) -> Float[Tensor, "people m"]:
+    """``without + scale (with - without)`` conditions; at scale 1 only "with" is computed.
+
+    Args:
+        model: the transformer.
+        state: noisy, of :func:`joined`.
+        timestep: of the scheduler.
+        conditions: of each person.
+        scale: of guidance.
+        valid: as of the transformer.
+    """
+    sizes = (model.config["anchors"], model.config["latent_channels"])
+    if scale == 1.0:
+        return joined(*model(*parted(state, *sizes), timestep.expand(len(state)), conditions, valid))
+    both = together([conditions, conditions.nothing()])
+    twice = torch.cat([state, state])
+    shown = None if valid is None else torch.cat([valid, valid])
+    with_, without = joined(*model(*parted(twice, *sizes), timestep.expand(len(twice)), both, shown)).chunk(2)
+    return without + scale * (with_ - without)

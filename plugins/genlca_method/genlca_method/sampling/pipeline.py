@@ -1,0 +1,117 @@
+"""``GenLCAPipeline``: prompts and pictures of parts to avatars, as a diffusers pipeline."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline
+from diffusers.utils.outputs import BaseOutput
+from diffusers.utils.torch_utils import randn_tensor
+
+from genlca_method.conditioning.encoders import Conditioner, ConditioningConfig
+from genlca_method.latents.autoencoder import TokenAutoencoder
+from genlca_method.sampling.decoder import LCADecoder
+from genlca_method.sampling.guidance import guided_velocity, joined, parted
+from genlca_method.transformer.mmdit import GenLCATransformer
+from lca_method.avatar.avatar import Avatar
+from lca_method.plain_configs import from_plain
+from lca_shared.errors import UserError
+from lca_shared.tensors import Float, Tensor
+
+
+@dataclass
+class GenLCAOutput(BaseOutput):
+    """What the pipeline makes."""
+
+    avatars: list[Avatar]
+    """Drivable and exportable like any other; empty with ``output_type="latent"``."""
+    latents: Tensor
+    """[people, anchors, latent], normalised."""
+    shapes: Tensor
+    """[people, coefficients] of the body model."""
+
+
+class GenLCAPipeline(DiffusionPipeline):
+    """Generates avatars.
+
+    Parts: ``transformer``, ``autoencoder`` (latents to tokens), ``decoder`` (tokens to avatars), ``scheduler`` (any of
+    diffusers' flow-matching schedulers). ``from_pretrained``, ``save_pretrained`` and ``push_to_hub`` are diffusers'.
+    """
+
+    model_cpu_offload_seq = "transformer->autoencoder->decoder"
+
+    def __init__(
+        self, transformer: GenLCATransformer, autoencoder: TokenAutoencoder, decoder: LCADecoder, scheduler: Any
+    ):
+        """Args: the parts; text and image encoders are those that the transformer's config names."""
+        super().__init__()
+        self.register_modules(transformer=transformer, autoencoder=autoencoder, decoder=decoder, scheduler=scheduler)
+        self._conditioner: Conditioner | None = None
+
+    @property
+    def conditioner(self) -> Conditioner:
+        """Encoders of texts and pictures, made when first asked for.
+
+        Raises:
+            UserError: their weights are missing.
+        """
+        if self._conditioner is None:
+            self._conditioner = Conditioner.build(
+                from_plain(ConditioningConfig, self.transformer.config["conditioning"])
+            )
+        return self._conditioner
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        prompt: str | Sequence[str] = "",
+        images: Mapping[str, Float[Tensor, "3 h w"]] | None = None,
+        num_inference_steps: int = 30,
+        guidance_scale: float = 3.0,
+        num_avatars_per_prompt: int = 1,
+        generator: torch.Generator | None = None,
+        output_type: str = "avatar",
+    ) -> GenLCAOutput:
+        """Generate.
+
+        Args:
+            prompt: a text, or several; empty = nothing is said.
+            images: pictures of parts (face, hair, upper, lower, shoes, whole), sRGB 0..1, for all prompts.
+            num_inference_steps: of the scheduler.
+            guidance_scale: 1 = none.
+            num_avatars_per_prompt: how many of each.
+            generator: the same seed gives the same people; of the CPU, on any device.
+            output_type: ``avatar`` or ``latent``.
+
+        Raises:
+            UserError: no such part, or a number that makes no sense.
+        """
+        if num_inference_steps < 1 or num_avatars_per_prompt < 1 or output_type not in ("avatar", "latent"):
+            raise UserError("Generating needs at least 1 step and 1 avatar, and the output type avatar or latent.")
+        texts = [prompt] if isinstance(prompt, str) else list(prompt)
+        texts = [text for text in texts for _ in range(num_avatars_per_prompt)]
+        device, model = self._execution_device, self.transformer
+        conditions = self.conditioner(texts, [images or {}] * len(texts)).to(device)
+        sizes = (model.config["anchors"], model.config["latent_channels"])
+        shapes = (len(texts), *sizes), (len(texts), model.config["shape_coefficients"])
+        state = joined(*(randn_tensor(shape, generator=generator, device=device) for shape in shapes))
+        self.scheduler.set_timesteps(num_inference_steps, device=device)
+        with self.progress_bar(total=len(self.scheduler.timesteps)) as bar:  # type: ignore[call-issue]
+            for timestep in self.scheduler.timesteps:
+                velocity = guided_velocity(model, state, timestep, conditions, guidance_scale)
+                state = self.scheduler.step(velocity, timestep, state, return_dict=False)[0]
+                bar.update()
+        latents, found = parted(state, *sizes)
+        shape = model.shape_of(found)
+        avatars = self.avatars(latents, shape) if output_type == "avatar" else []
+        self.maybe_free_model_hooks()
+        return GenLCAOutput(avatars=avatars, latents=latents, shapes=shape)
+
+    @torch.no_grad()
+    def avatars(
+        self, latents: Float[Tensor, "people anchors latent"], shapes: Float[Tensor, "people coefficients"]
+    ) -> list[Avatar]:
+        """Avatars of latents."""
+        tokens = self.autoencoder.decode(latents)
+        return [self.decoder.avatar(one, shape) for one, shape in zip(tokens, shapes)]
