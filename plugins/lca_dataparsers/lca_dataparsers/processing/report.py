@@ -9,7 +9,7 @@ from lca_dataparsers.processing.filters import DUPLICATE_CHANGE
 from lca_dataparsers.processing.fitting import measure_fit
 from lca_dataparsers.processing.notes import counted
 from lca_dataparsers.processing.records import FittedClip
-from lca_dataparsers.processing.timing import WHOLE_STEPS
+from lca_dataparsers.processing.timing import WHOLE_STEPS, StepTimes
 
 _FIGURES = {
     "body_median": ("body points off, median", "% of height"),
@@ -44,12 +44,13 @@ def make_report(clip: FittedClip, reasons: list[str]) -> dict[str, Any]:
     }
 
 
-def timing(pictures: int, steps: dict[str, float]) -> dict[str, Any]:
-    """The part of a report that differs from run to run. ``steps``: seconds by name (see :mod:`.timing`)."""
-    seconds = sum(steps.get(name, 0.0) for name in WHOLE_STEPS)
+def timing(pictures: int, times: StepTimes) -> dict[str, Any]:
+    """The part of a report that differs from run to run."""
+    seconds = sum(times.seconds.get(name, 0.0) for name in WHOLE_STEPS)
     return {
         "seconds": round(seconds, 1),
-        "steps": {name: round(value, 2) for name, value in steps.items()},
+        "steps": {name: round(value, 2) for name, value in times.seconds.items()},
+        "processor_seconds": {name: round(times.processor.get(name, 0.0), 2) for name in WHOLE_STEPS},
         "frames_per_second": round(pictures / max(seconds, 1e-6), 2),
         "peak_memory_mb": peak_memory(),
     }

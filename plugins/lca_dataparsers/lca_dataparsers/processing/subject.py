@@ -96,7 +96,7 @@ def process_subject(
     if reasons.count("") < settings.filters.min_frames:
         few = "no picture" if "" not in reasons else f"only {reasons.count('')} of {len(reasons)} pictures"
         raise NothingUsable(f"{source.path}: {few} can be used ({_said(reasons)}).")
-    report = make_report(clip, reasons) | timing(len(reasons), times.seconds)
+    report = make_report(clip, reasons) | timing(len(reasons), times)
     subject = SubjectInfo(
         id=name,
         shape=tuple(clip.fit.shape.tolist()),
@@ -109,7 +109,7 @@ def process_subject(
         with _open_overlay(name, source, clip, settings.overlay) as overlay:
             frames = _counting(_frames(clip, reasons, source, folder, settings, overlay, samples), advance)
             writer.write_subject(subject, frames, overwrite=True)
-    return report | timing(len(reasons), times.seconds)
+    return report | timing(len(reasons), times)
 
 
 def _collect_unfitted(source: Source, folder: WorkFolder, samples: Samples) -> None:
