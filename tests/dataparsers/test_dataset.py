@@ -96,6 +96,21 @@ def test_read_back_as_written(root: Path) -> None:
     assert ada.frames.cameras().batch_shape == (3,) and ada.frames.expressions().shape == (3, 2)
 
 
+def test_what_a_picture_shows_of_each_joint_is_stored_where_it_is_known(root: Path) -> None:
+    """Tables without the column read as before; a table has it if all of its rows do."""
+    assert AvatarDataset.open(root).subjects["ada"].frames.record(0).joint_visible is None
+    writer = DatasetWriter(root, INFO, image_format="png")
+    joints = len(INFO.driven_joints)
+    known = [replace(frame_record(i), joint_visible=np.full(joints, i / 4)) for i in range(3)]
+    writer.write_subject(subject_info("eve"), [(record, *pictures(i)) for i, record in enumerate(known)])
+    table = AvatarDataset.open(root).subjects["eve"].frames
+    np.testing.assert_array_equal(table["joint_visible"], np.repeat([[0.0], [0.25], [0.5]], joints, axis=1))
+    np.testing.assert_array_equal(table.record(2).joint_visible, np.full(joints, 0.5, np.float32))
+    mixed = [known[0], frame_record(1)]
+    writer.write_subject(subject_info("fay"), [(record, *pictures(i)) for i, record in enumerate(mixed)])
+    assert AvatarDataset.open(root).subjects["fay"].frames.record(0).joint_visible is None
+
+
 def test_jpeg_keeps_rgb_order(tmp_path: Path) -> None:
     image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     image[..., 0] = 200

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from lca_dataparsers.dataset.crop import boxes_in_crop, crop_and_resize
-from lca_dataparsers.dataset.schema import ARRAY_FIELDS, FrameRecord
+from lca_dataparsers.dataset.schema import ARRAY_FIELDS, ROW_FIELDS, VISIBLE_FIELD, FrameRecord
 from lca_shared.body.model import BodyPose
 from lca_shared.cameras import Cameras
 from lca_shared.tensors import Float, Tensor
@@ -103,12 +103,14 @@ class FrameTable:
     def from_records(records: Sequence[FrameRecord]) -> "FrameTable":
         """Stack rows."""
         columns = {}
-        for field in fields(FrameRecord):
-            values = [getattr(record, field.name) for record in records]
-            if field.name in ARRAY_FIELDS:
-                columns[field.name] = np.stack([np.asarray(value, np.float32) for value in values])
+        text = {field.name for field in fields(FrameRecord) if field.type is str}
+        whole = bool(records) and all(record.joint_visible is not None for record in records)
+        for name in (*ROW_FIELDS, VISIBLE_FIELD) if whole else ROW_FIELDS:
+            values = [getattr(record, name) for record in records]
+            if name in ARRAY_FIELDS or name == VISIBLE_FIELD:
+                columns[name] = np.stack([np.asarray(value, np.float32) for value in values])
             else:
-                columns[field.name] = np.array(values, object if field.type is str else None)
+                columns[name] = np.array(values, object if name in text else None)
         return FrameTable(columns)
 
     @property
@@ -125,7 +127,8 @@ class FrameTable:
         values = {}
         for name, column in self.columns.items():
             value = column[row]
-            values[name] = value if name in ARRAY_FIELDS else (value.item() if isinstance(value, np.generic) else value)
+            array = name in ARRAY_FIELDS or name == VISIBLE_FIELD
+            values[name] = value if array else (value.item() if isinstance(value, np.generic) else value)
         return FrameRecord(**values)
 
     def poses(self, rows: slice | Sequence[int] = slice(None)) -> BodyPose:

@@ -107,10 +107,17 @@ class FrameRecord:
     """0 to 1, how well the body explains the frame; 1 for exact truth."""
     light_pattern: int
     """Index into ``lights.json``; -1 for uncontrolled light."""
+    joint_visible: np.ndarray | None = None
+    """[driven] share of what the joint moves that this picture shows, 0 = hidden or outside; None = not known. The
+    column is there where all rows know it."""
 
 
 ARRAY_FIELDS: tuple[str, ...] = tuple(f.name for f in fields(FrameRecord) if f.type in (np.ndarray, "np.ndarray"))
 """Fields of :class:`FrameRecord` stored as flat float32 lists."""
+VISIBLE_FIELD = "joint_visible"
+"""The field that a table may lack."""
+ROW_FIELDS: tuple[str, ...] = tuple(f.name for f in fields(FrameRecord) if f.name != VISIBLE_FIELD)
+"""Fields that every table has."""
 
 
 def garment_path(mask: str) -> str:
@@ -133,14 +140,19 @@ def array_shapes(info: DatasetInfo) -> dict[str, tuple[int, ...]]:
         "person_box": (4,),
         "face_box": (4,),
         "joint_confidence": (driven,),
+        VISIBLE_FIELD: (driven,),
     }
 
 
-def frame_schema() -> pa.Schema:
-    """The Arrow schema of ``frames.parquet``."""
+def frame_schema(visible: bool = False) -> pa.Schema:
+    """The Arrow schema of ``frames.parquet``, with the column ``joint_visible`` or without."""
     scalar = {int: pa.int64(), str: pa.string(), float: pa.float64()}
     columns = []
     for field in fields(FrameRecord):
+        if field.name == VISIBLE_FIELD:
+            continue
         kind = pa.list_(pa.float32()) if field.name in ARRAY_FIELDS else scalar[field.type]  # type: ignore[index]
         columns.append(pa.field(field.name, kind, nullable=False))
+    if visible:
+        columns.append(pa.field(VISIBLE_FIELD, pa.list_(pa.float32()), nullable=False))
     return pa.schema(columns)

@@ -8,6 +8,7 @@ import torch
 from lca_dataparsers.dataset.schema import FrameRecord
 from lca_dataparsers.formats.bodies import CaptureBody
 from lca_dataparsers.formats.capture import CaptureCamera, CaptureView
+from lca_dataparsers.formats.occlusion import LimbVisibility
 from lca_dataparsers.processing.fitting.mask_raster import covered_pixels
 from lca_dataparsers.processing.records import head_of
 from lca_shared.body import get_body_model
@@ -17,6 +18,10 @@ from lca_shared.tensors import Bool, Float, UInt8
 MEASURED_SIDE = 384
 """Long side at which body and mask are compared, pixels."""
 HEAD_ROOM = 0.6
+WRISTS = {"anny": ("wrist.L", "wrist.R"), "smplx": ("left_wrist", "right_wrist"), "mhr": ("l_wrist", "r_wrist")}
+"""Joints that move the palms, by body model."""
+HAND_SEEN = 0.3
+"""Share of the palm and wrist that a picture has to show to tell anything of a hand."""
 FACING = 0.25
 """Cosine between where the head looks and where the camera is, from which the face counts as seen."""
 
@@ -49,6 +54,8 @@ class RowMaker:
         self.body, self.first, self.rate = body, first, rate
         self.model = get_body_model(body.model)
         self._head = head_of(self.model)
+        self._limbs = LimbVisibility(self.model)
+        self._hand_joints = [self.model.driven_joints.index(name) for name in WRISTS[body.model]]
         self._at = -1
         self._vertices = self._head_vertices = torch.zeros(0, 3)
         self._looks = np.zeros(3)
@@ -70,6 +77,10 @@ class RowMaker:
         body, pose = self.body, self.body.pose[moment]
         face = float(body.face_confidence[moment]) if faces else 0.0
         seen = body.joint_confidence[moment]
+        visible = self._limbs.seen(self._vertices, lens, MEASURED_SIDE) if body.fitted else None
+        hands = body.hand_confidence[moment].numpy()
+        if visible is not None:
+            hands = hands * (visible[self._hand_joints] > HAND_SEEN)
         fingers = torch.tensor([is_finger(name) for name in self.model.driven_joints])
         record = FrameRecord(
             frame=view.frame,
@@ -93,10 +104,11 @@ class RowMaker:
             confidence_body=float(seen[~fingers].mean()),
             confidence_face=face,
             confidence_gaze=face,
-            confidence_left_hand=float(body.hand_confidence[moment, 0]),
-            confidence_right_hand=float(body.hand_confidence[moment, 1]),
+            confidence_left_hand=float(hands[0]),
+            confidence_right_hand=float(hands[1]),
             fit_quality=float(np.nan_to_num(measured.inside)) * float(seen[~fingers].mean()) if body.fitted else 0.0,
             light_pattern=view.light_pattern,
+            joint_visible=visible,
         )
         return record, measured
 

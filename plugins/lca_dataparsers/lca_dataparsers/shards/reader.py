@@ -103,7 +103,7 @@ class ShardedSubject(Subject):
         self.held_out_rows = tuple(int(row) for row in np.flatnonzero(groups != "train"))
         columns = {
             name: np.concatenate([block.frames[name] for _, block in every])[order]
-            for name in FrameRecord.__dataclass_fields__
+            for name in every[0][1].frames.columns
         }
         self.__dict__["frames"] = FrameTable(columns)
         self.__dict__["in_place"], self.__dict__["lights"] = None, every[0][1].lights

@@ -1,0 +1,99 @@
+"""Which limbs a camera sees: a depth test of the posed body against itself."""
+
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from lca_shared.body.compact_body import CompactBody
+from lca_shared.cameras import Cameras, project
+from lca_shared.rendering.numba_kernel import kernel
+from lca_shared.tensors import Float, Tensor
+
+BEHIND = 0.03
+"""A point this far behind the nearest surface is hidden, metres."""
+NEAREST = 0.05
+LEAST_POINTS = 12
+"""Vertices that tell of a joint: those that follow it more than others, or the so many that follow it most."""
+
+
+class LimbVisibility:
+    """Tells of each driven joint of a body how much of what it moves a camera sees.
+
+    Args:
+        body: any body model of the package.
+    """
+
+    def __init__(self, body: CompactBody) -> None:
+        self.body = body
+
+    def seen(
+        self, vertices: Float[Tensor, "vertices 3"], camera: Cameras, long_side: int
+    ) -> Float[np.ndarray, "driven"]:
+        """Share, 0..1, of each joint's surface towards the camera that lies in the picture and not behind other parts.
+
+        Args:
+            vertices: of the posed body, metres, world.
+            camera: one camera.
+            long_side: of the depth picture, pixels.
+        """
+        factor = min(1.0, long_side / max(camera.width, camera.height))
+        width, height = max(1, round(camera.width * factor)), max(1, round(camera.height * factor))
+        pixels, depth = project(camera.resized(width, height), vertices)
+        faces = self.body.faces
+        corners = vertices[faces]
+        across = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        normals = torch.zeros_like(vertices).index_add(0, faces.flatten(), across.repeat_interleave(3, dim=0))
+        matrix = camera.camera_from_world
+        centre = -matrix[:3, :3].mT @ matrix[:3, 3]
+        towards = ((centre - vertices) * normals).sum(dim=-1).numpy() > 0
+        places, far = pixels.double().numpy(), depth.double().numpy()
+        nearest = _nearest(places, far, faces.numpy(), height, width)
+        column, row = (np.floor(np.nan_to_num(places[:, k], nan=-1.0).clip(-1, 1e6)).astype(int) for k in (0, 1))
+        inside = (far > NEAREST) & (column >= 0) & (column < width) & (row >= 0) & (row < height)
+        at = nearest[row.clip(0, height - 1), column.clip(0, width - 1)]
+        open_view = inside & (far <= at + BEHIND)
+        return np.array(
+            [open_view[group[towards[group]]].mean() if towards[group].any() else 0.0 for group in self._groups]
+        )
+
+    @cached_property
+    def _groups(self) -> list[np.ndarray]:
+        """Vertices of each driven joint."""
+        body = self.body
+        names = [body.joint_names[i] for i in body.active.joints.tolist()]
+        weights = body.active_weights[:, [names.index(name) for name in body.driven_joints]].numpy()
+        groups = []
+        for column in weights.T:
+            chosen = np.flatnonzero(column > 0.5)
+            groups.append(chosen if len(chosen) >= LEAST_POINTS else np.argsort(-column, kind="stable")[:LEAST_POINTS])
+        return groups
+
+
+@kernel()
+def _nearest(places, far, faces, height, width):
+    """Distance of the nearest surface along the camera's axis in each pixel, metres; infinite where there is none."""
+    nearest = np.full((height, width), np.inf)
+    for f in range(faces.shape[0]):
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        if not min(far[a], far[b], far[c]) > NEAREST:
+            continue
+        ax, ay, bx, by = places[a, 0] - 0.5, places[a, 1] - 0.5, places[b, 0] - 0.5, places[b, 1] - 0.5
+        cx, cy = places[c, 0] - 0.5, places[c, 1] - 0.5
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if not np.isfinite(area) or area == 0.0:
+            continue
+        left = max(0, int(np.ceil(max(-1.0, min(ax, bx, cx)))))
+        right = min(width - 1, int(np.floor(min(float(width), max(ax, bx, cx)))))
+        top = max(0, int(np.ceil(max(-1.0, min(ay, by, cy)))))
+        bottom = min(height - 1, int(np.floor(min(float(height), max(ay, by, cy)))))
+        for y in range(top, bottom + 1):
+            for x in range(left, right + 1):
+                ab = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / area
+                bc = ((cx - bx) * (y - by) - (cy - by) * (x - bx)) / area
+                ca = 1.0 - ab - bc
+                if ab >= -1e-6 and bc >= -1e-6 and ca >= -1e-6:
+                    distance = 1.0 / (bc / far[a] + ca / far[b] + ab / far[c])
+                    if distance < nearest[y, x]:
+                        nearest[y, x] = distance
+    return nearest
