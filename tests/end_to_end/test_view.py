@@ -3,7 +3,9 @@
 ``LCA_SCREENSHOTS=FOLDER`` keeps the screenshots.
 """
 
+import itertools
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -12,8 +14,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import FOCUS_SLIDER, NEEDS_CHROMIUM, WIDTH, Page, free_port, keep_screenshots, page_of, wait_for
+from browser import (
+    FOCUS_SLIDER,
+    NEEDS_CHROMIUM,
+    WIDTH,
+    Page,
+    click_checkbox,
+    click_slider,
+    click_tab,
+    free_port,
+    keep_screenshots,
+    page_of,
+    wait_for,
+)
 from websockets.sync.client import connect
+
+from lca_method.live.live_link import FaceDatagram, packed
 
 pytestmark = [pytest.mark.slow, NEEDS_CHROMIUM]
 
@@ -67,20 +83,6 @@ def _choose(page: Page, present: str, option: str) -> None:
     )
 
 
-def _open_tab(page: Page, name: str) -> None:
-    wait_for(
-        lambda: page.evaluate(
-            f"""(() => {{
-  const tab = [...document.querySelectorAll('[role=tab]')].find(e => e.textContent.trim() === {json.dumps(name)});
-  if (!tab) return false;
-  tab.click(); return true; }})()"""
-        ),
-        30,
-        f"no tab {name!r}",
-    )
-    time.sleep(1)
-
-
 def test_an_avatar_moves_in_the_browser(trained_tiny: Path, small_dataset: Path, browser: str, tmp_path: Path) -> None:
     lca = str(Path(sys.executable).parent / "lca")
     made = ["create", "--checkpoint", str(trained_tiny), "--images", str(small_dataset), "--subject", "emil"]
@@ -97,24 +99,23 @@ def test_an_avatar_moves_in_the_browser(trained_tiny: Path, small_dataset: Path,
             wait_for(lambda: page.evaluate("document.querySelectorAll('[role=tab]').length == 3"), 60, "no tabs")
             wait_for(lambda: _seen(page.screenshot()) > 2000, 180, "no avatar in the picture")
             moved = _settled(page)
-            _open_tab(page, "Motion")
-            page.evaluate(
-                """[...document.querySelectorAll('label')].find(
-  e => e.textContent.trim() === 'Moved by the motion').closest('div').parentElement.querySelector(
-  'input[type=checkbox]').click()"""
-            )
-            _open_tab(page, "Pose")
+            click_tab(page, "Motion")
+            click_checkbox(page, "Play")
+            time.sleep(6)
+            playing = page.screenshot()
+            time.sleep(2)
+            later = page.screenshot()
+            click_checkbox(page, "Play")
+            click_checkbox(page, "Moved by the motion")
+            click_tab(page, "Pose")
             rest = _settled(page)
-            focus = FOCUS_SLIDER.replace("LABEL", json.dumps("Left arm up"))
-            assert wait_for(lambda: page.evaluate(focus), 10, "no slider 'Left arm up'") == "0"
-            page.key("End")
-            assert page.evaluate(focus) == "120"
+            assert click_slider(page, "Left arm up", 0.9) > 90
             arm = _settled(page)
             _choose(page, "rest", "sit")
             sitting = _settled(page)
             _choose(page, "rgb", "normals")
             normals = _settled(page)
-            _open_tab(page, "Face")
+            click_tab(page, "Face")
             _choose(page, "neutral", "smile")
             smile = _settled(page)
             shown_smile = page.evaluate(FOCUS_SLIDER.replace("LABEL", json.dumps("mouthSmileLeft")))
@@ -122,9 +123,61 @@ def test_an_avatar_moves_in_the_browser(trained_tiny: Path, small_dataset: Path,
         viewer.terminate()
         viewer.wait(20)
     keep_screenshots(
-        view_moved=moved, view_rest=rest, view_arm=arm, view_sitting=sitting, view_normals=normals, view_smile=smile
+        view_moved=moved,
+        view_playing=playing,
+        view_later=later,
+        view_rest=rest,
+        view_arm=arm,
+        view_sitting=sitting,
+        view_normals=normals,
+        view_smile=smile,
     )
     assert _seen(rest) > 2000, "no avatar at rest"
-    for before, after in ((moved, rest), (rest, arm), (arm, sitting), (sitting, normals)):
+    for before, after in itertools.pairwise([moved, playing, later, rest, arm, sitting, normals]):
         assert (np.abs(_avatar(before) - _avatar(after)).max(axis=2) > 40).sum() > 200
     assert float(shown_smile) == 0.9
+
+
+def test_the_browser_draws_the_gaussians_itself(
+    trained_tiny: Path, small_dataset: Path, browser: str, tmp_path: Path
+) -> None:
+    """``--client-side``: WebGL in the browser, updated while a motion plays; and a phone's datagrams arrive."""
+    lca = str(Path(sys.executable).parent / "lca")
+    made = ["create", "--checkpoint", str(trained_tiny), "--images", str(small_dataset), "--subject", "emil"]
+    subprocess.run([lca, *made, "--output", str(tmp_path / "emil.avatar"), "--no-turntable"], check=True)
+    port, face_port = free_port(), free_port()
+    shown = ["view", str(tmp_path / "emil.avatar"), "--motion", str(small_dataset), "--subject", "anna"]
+    options = ["--client-side", "--port", str(port), "--face-port", str(face_port)]
+    viewer = subprocess.Popen([lca, *shown, *options])
+    try:
+        address = f"http://127.0.0.1:{port}"
+        wait_for(lambda: urllib.request.urlopen(address, timeout=5).status == 200, 120, "lca view did not start")
+        with connect(wait_for(lambda: page_of(browser), 30, "Chromium did not start"), max_size=None) as connection:
+            page = Page(connection)
+            page.call("Page.navigate", url=address)
+            wait_for(lambda: page.evaluate("document.querySelectorAll('[role=tab]').length == 4"), 60, "no tabs")
+            wait_for(lambda: _seen(page.screenshot()) > 1000, 180, "no avatar in the picture")
+            still = _settled(page)
+            click_tab(page, "Motion")
+            click_checkbox(page, "Moved by the motion")  # off to begin with where something is live
+            click_checkbox(page, "Play")
+            time.sleep(5)
+            playing = page.screenshot()
+            time.sleep(3)
+            later = page.screenshot()
+            click_checkbox(page, "Play")
+            stopped = _settled(page)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+                for number in range(30):
+                    phone.sendto(packed(FaceDatagram({"jawOpen": 1.0}, (0.6, 0.0)), number), ("127.0.0.1", face_port))
+                    time.sleep(0.05)
+            click_tab(page, "Live")
+            counted = "(document.body.innerText.match(/(\\d+) datagrams/) || [0, 0])[1]"
+            wait_for(lambda: int(page.evaluate(counted)) >= 25, 20, "the page counts no datagrams")
+    finally:
+        viewer.terminate()
+        viewer.wait(20)
+    keep_screenshots(client_still=still, client_playing=playing, client_later=later, client_stopped=stopped)
+    for before, after in ((still, playing), (playing, later), (later, stopped)):
+        assert (np.abs(_avatar(before) - _avatar(after)).max(axis=2) > 40).sum() > 100
+    assert _seen(stopped) > 1000

@@ -12,7 +12,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import FOCUS_SLIDER, NEEDS_CHROMIUM, WIDTH, Page, free_port, keep_screenshots, page_of, wait_for
+from browser import (
+    FOCUS_SLIDER,
+    NEEDS_CHROMIUM,
+    WIDTH,
+    Page,
+    click_checkbox,
+    click_tab,
+    free_port,
+    keep_screenshots,
+    page_of,
+    wait_for,
+)
 from websockets.sync.client import connect
 
 pytestmark = [pytest.mark.slow, NEEDS_CHROMIUM]
@@ -37,28 +48,11 @@ def settled(page: Page, seconds: float) -> np.ndarray:
     pytest.fail(f"the picture did not settle within {seconds} seconds")
 
 
-def choose_sliders(page: Page) -> None:
-    """Set the dropdown *Driver* to *sliders*."""
-    wait_for(
-        lambda: page.evaluate(
-            """(() => {
-  const input = [...document.querySelectorAll('input')].find(e => e.value === 'recording');
-  if (!input) return false;
-  input.scrollIntoView({block: 'center'}); input.click(); return true; })()"""
-        ),
-        30,
-        "the viewer shows no dropdown with the value 'recording'",
-    )
-    wait_for(
-        lambda: page.evaluate(
-            """(() => {
-  const option = [...document.querySelectorAll('[role=option]')].find(e => e.textContent.trim() === 'sliders');
-  if (!option) return false;
-  option.click(); return true; })()"""
-        ),
-        10,
-        "the dropdown offers no 'sliders'",
-    )
+def uncheck_motion(page: Page) -> None:
+    """Switch *Moved by the motion* off, so that the sliders move the avatar."""
+    click_tab(page, "Motion")
+    click_checkbox(page, "Moved by the motion")
+    click_tab(page, "Pose")
 
 
 def test_moving_a_slider_changes_the_avatar(trained_tiny: Path, browser: str, tmp_path: Path) -> None:
@@ -77,7 +71,7 @@ def test_moving_a_slider_changes_the_avatar(trained_tiny: Path, browser: str, tm
             page = Page(connection)
             page.call("Page.navigate", url=address)
             wait_for(lambda: page.evaluate("document.querySelectorAll('[role=slider]').length > 5"), 60, "no sliders")
-            choose_sliders(page)
+            uncheck_motion(page)
             before = settled(page, 120)
             focus = FOCUS_SLIDER.replace("LABEL", json.dumps("Left arm up"))
             assert wait_for(lambda: page.evaluate(focus), 10, "no slider 'Left arm up'") == "0"

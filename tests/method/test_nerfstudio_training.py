@@ -83,13 +83,24 @@ def test_the_viewer_panel_shows_what_it_is_told(whole_run: LCATrainer) -> None:
     assert first["accumulation"].max() > 0.3
     inside = first["accumulation"] > 0.5
     assert bool(((first["depth"][inside] > 2) & (first["depth"][inside] < 4.5)).all())
-    panel.d_driver.default_value = "sliders"
+    state = panel.controls.state
+    state.moving = False
     at_rest = model.get_outputs_for_camera(camera)["rgb"]
     torch.testing.assert_close(at_rest, first["rgb"])  # the recording starts at rest
-    panel.pose.element("left_arm").default_value = 90.0
+    state.sliders["left_arm"] = 90.0
     raised = model.get_outputs_for_camera(camera)["rgb"]
     assert (raised - at_rest).abs().max() > 0.01
-    panel.d_driver.default_value = "recording"
+    state.mode = "alpha"
+    torch.testing.assert_close(
+        model.get_outputs_for_camera(camera)["rgb"][..., :1], model.get_outputs_for_camera(camera)["accumulation"]
+    )
+    state.mode, state.shown = "rgb", "canonical"
+    still = model.get_outputs_for_camera(camera)
+    torch.testing.assert_close(still["rgb"], still["canonical"])
+    state.shown, state.moving = "posed", True
+    state.time = 100.0
+    assert (model.get_outputs_for_camera(camera)["rgb"] - first["rgb"]).abs().max() > 0.01
+    state.time = 0.0
     camera.times = torch.ones(1, 1)
     assert (model.get_outputs_for_camera(camera)["rgb"] - first["rgb"]).abs().max() > 0.01
     panel.a_subject.default_value = "bela"

@@ -105,4 +105,4 @@ def test_the_pages_camera_is_ours(body) -> None:
 def test_a_missing_avatar_is_one_line(tmp_path, capsys) -> None:
     assert main(["view", str(tmp_path / "x.avatar"), "--port", "0"]) == 1
     error = capsys.readouterr().err
-    assert "not an avatar" in error and error.count("\n") == 1
+    assert "does not exist" in error and error.count("\n") == 1

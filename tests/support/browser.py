@@ -121,6 +121,55 @@ FOCUS_SLIDER = """
 """
 
 
+def click_at(page: Page, x: float, y: float) -> None:
+    """A real click of the mouse."""
+    for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+        page.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+
+def place_of(page: Page, finder: str) -> tuple[float, float]:
+    """The middle of the element that a JavaScript expression finds, scrolled into view; pixels."""
+    place = f"""(() => {{
+  const element = {finder};
+  if (!element) return false;
+  element.scrollIntoView({{block: 'center'}});
+  const box = element.getBoundingClientRect();
+  return [box.x + box.width / 2, box.y + box.height / 2]; }})()"""
+    x, y = wait_for(lambda: page.evaluate(place), 30, f"the page has no {finder}")
+    return x, y
+
+
+def click_tab(page: Page, name: str) -> None:
+    """Open a tab."""
+    tab = f"[...document.querySelectorAll('[role=tab]')].find(e => e.textContent.trim() === {json.dumps(name)})"
+    click_at(page, *place_of(page, tab))
+    time.sleep(1)
+
+
+def click_checkbox(page: Page, label: str) -> None:
+    """Click the checkbox beside a label."""
+    box = f"""[...document.querySelectorAll('label')].find(
+  e => e.textContent.trim() === {json.dumps(label)} && e.offsetParent !== null
+  )?.closest('div').parentElement.querySelector('input[type=checkbox]')"""
+    click_at(page, *place_of(page, box))
+    time.sleep(0.5)
+
+
+def click_slider(page: Page, label: str, share: float) -> float:
+    """Click on a slider's track at ``share`` of its length; the value that it then has."""
+    track = f"""(() => {{
+  const name = [...document.querySelectorAll('label, div, p, span')]
+    .filter(e => e.childElementCount === 0 && e.textContent.trim().startsWith({json.dumps(label)})).pop();
+  let row = name;
+  while (row && !row.querySelector('[role=slider]')) row = row.parentElement;
+  return row && row.querySelector('.mantine-Slider-trackContainer, .mantine-Slider-track'); }})()"""
+    x, y = place_of(page, track)
+    width = page.evaluate(f"{track}.getBoundingClientRect().width")
+    click_at(page, x + (share - 0.5) * width, y)
+    time.sleep(0.5)
+    return float(page.evaluate(FOCUS_SLIDER.replace("LABEL", json.dumps(label))))
+
+
 def keep_screenshots(**pictures: np.ndarray) -> None:
     """Write screenshots into the folder named by ``LCA_SCREENSHOTS``, if there is one."""
     if "LCA_SCREENSHOTS" in os.environ:

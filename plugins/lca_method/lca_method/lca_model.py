@@ -22,6 +22,7 @@ from lca_method.made_with import differences, made_with
 from lca_method.networks.config import LCAConfig
 from lca_method.plain_configs import from_text_tensor, text_tensor
 from lca_method.showing import ShownAvatar
+from lca_method.viewing.modes import Mode, pictured
 from lca_shared.body import get_body_model
 from lca_shared.cameras import Cameras
 from lca_shared.errors import UserError
@@ -226,7 +227,8 @@ class LCAModel(Model):
             shown = moved_to(self._stage(time), self.device)
             code = self._kept_encoding(shown)
             driving = self.network.coded(shown.driving, shown.faces)
-            return self._outputs(code, driving, single_camera(camera).to(self.device), obb_box)
+            seen_by = single_camera(camera).to(self.device)
+            return self._outputs(code, driving, seen_by, obb_box, shown.mode, shown.corrected)
 
     def get_image_metrics_and_images(
         self, outputs: dict[str, Tensor], batch: dict[str, Any]
@@ -268,12 +270,22 @@ class LCAModel(Model):
         return drawn(gaussians, cameras, background, self.config.rasterizer)
 
     def _outputs(
-        self, code: "SubjectCode", driving: DrivingSignal, camera: Cameras, obb_box: OrientedBox | None = None
+        self,
+        code: "SubjectCode",
+        driving: DrivingSignal,
+        camera: Cameras,
+        obb_box: OrientedBox | None = None,
+        mode: Mode = "rgb",
+        corrected: bool = True,
     ) -> dict[str, Tensor]:
         canonical, posed = (gaussians[0, 0] for gaussians in self.network.drive(code, driving))
+        posed = posed if corrected else canonical
         if obb_box is not None:
             canonical, posed = (only_inside(gaussians, obb_box) for gaussians in (canonical, posed))
-        return view_outputs(canonical, posed, camera, self.render)
+        outputs = view_outputs(canonical, posed, camera, self.render)
+        if mode != "rgb":
+            outputs["rgb"] = pictured(posed, camera, mode, self.background_color).movedim(0, -1)
+        return outputs
 
     def lpips(self, backbone: Backbone) -> LPIPS:
         """LPIPS, loaded when first asked for.

@@ -1,5 +1,7 @@
-"""The viewer's controls: whose avatar, from which frames, driven by a recording or by sliders."""
+"""The viewer's controls: whose avatar, from which frames, driven by a recording or by the panel of ``lca view``."""
 
+import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -7,17 +9,17 @@ from nerfstudio.viewer.viewer_elements import (
     ViewerCheckbox,
     ViewerControl,
     ViewerDropdown,
-    ViewerElement,
     ViewerSlider,
     ViewerText,
 )
 from torch import nn
 
 from lca_method.batch import DrivingSignal, FaceViews, stacked
-from lca_method.pose_sliders import slider_driving, usable_sliders
 from lca_method.sampling import SubjectFrames, spread_references
 from lca_method.showing import ShownAvatar
-from lca_shared.body.model import BodyModel, BodyPose
+from lca_method.viewing.panel import Panel, PanelOffers
+from lca_method.viewing.signals import PanelState, signal_of
+from lca_shared.body.model import BodyModel
 from lca_shared.tensors import Float, Tensor
 
 if TYPE_CHECKING:
@@ -25,38 +27,36 @@ if TYPE_CHECKING:
 
     from lca_method.crops import CropReader
 
-DRIVERS = ("recording", "sliders", "rest pose")
+FIRST = -1.0
+"""Order of the folder on the page: before nerfstudio's tabs."""
+PLAYED_EVERY = 0.1
+"""Seconds between the pictures of a motion that plays: nerfstudio's viewer takes about as long for one."""
 VISER_UNITS_PER_METRE = 10.0
 """nerfstudio.viewer.viewer.VISER_NERFSTUDIO_SCALE_RATIO; importing that module would start half of nerfstudio."""
 
 
-class PoseSliders(nn.Module):
-    """A folder of sliders. It is a module because nerfstudio finds controls in modules alone."""
+class SharedControls(ViewerControl):
+    """The panel of ``lca view``, in a folder of nerfstudio's page."""
 
-    def __init__(self, body: BodyModel) -> None:
-        super().__init__()
-        self._keys = {}
-        for number, slider in enumerate(usable_sliders(body)):
-            unit = "" if slider.expressions else " (°)"
-            element = ViewerSlider(
-                f"{slider.label}{unit}",
-                0.0,
-                slider.minimum,
-                slider.maximum,
-                slider.step,
-                hint="Used by driver: sliders",
-            )
-            attribute = f"slider_{number:02d}_{slider.key}"  # nerfstudio shows attributes in alphabetical order
-            self._keys[slider.key] = attribute
-            setattr(self, attribute, element)
+    def __init__(self, body: BodyModel, seconds: float) -> None:
+        """Args: whose joints and expressions; length of the longest recording."""
+        self.state = PanelState(moving=True)
+        self._body, self._seconds = body, seconds
+        self.ended = threading.Event()
+        """Set it to end the thread that plays."""
 
-    def values(self) -> dict[str, float]:
-        """Values by slider key."""
-        return {key: float(getattr(self, attribute).value) for key, attribute in self._keys.items()}
+    def _setup(self, viewer: "Viewer") -> None:
+        super()._setup(viewer)
+        with self.viser_server.gui.add_folder("Avatar", order=FIRST):
+            offers = PanelOffers(self._seconds, reference=True)
+            self._panel = Panel(self.viser_server, self._body, offers, viewer._trigger_rerender, self.state)
+        threading.Thread(target=self._play, args=[viewer], name="motion player", daemon=True).start()
 
-    def element(self, key: str) -> ViewerElement:
-        """The control of a slider."""
-        return getattr(self, self._keys[key])
+    def _play(self, viewer: "Viewer") -> None:
+        while not self.ended.wait(PLAYED_EVERY):
+            if self.state.playing:
+                self._panel.advance(PLAYED_EVERY, self._seconds)
+                viewer._trigger_rerender()
 
 
 class AvatarPanel(nn.Module):
@@ -77,10 +77,9 @@ class AvatarPanel(nn.Module):
         self.a_subject = ViewerDropdown("Subject", first, subjects, hint="Whose avatar is made")
         self.b_references = ViewerSlider("References", references, 1, max(8, references), 1, hint="Reference frames")
         self.c_frames = ViewerText("Frames", "", hint="Rows to look at instead, such as: 0, 12, 30")
-        self.d_driver = ViewerDropdown("Driver", DRIVERS[0], list(DRIVERS), hint="What moves the avatar")
-        self.e_motion = ViewerDropdown("Motion of", OWN, [OWN, *subjects], hint="Whose recording; place: Time")
+        self.e_motion = ViewerDropdown("Motion of", OWN, [OWN, *subjects], hint="Whose recording")
         self.f_in_place = ViewerCheckbox("Stay in place", False, hint="Keep the root where it is at time 0")
-        self.pose = PoseSliders(body)
+        self.controls = SharedControls(body, max(self._seconds(subject) for subject in subjects))
         self.start_pose = StartPose(self)
 
     @property
@@ -97,38 +96,50 @@ class AvatarPanel(nn.Module):
 
     def shown(self, time: float | None = None) -> ShownAvatar:
         """What the controls ask for at ``time`` (0..1) of the recording; None = its start."""
-        rows = self.references()
+        rows, state = self.references(), self.controls.state
+        place = min(1.0, (time or 0.0) + state.time / max(self._seconds(self._moving_subject), 1e-6))
         return ShownAvatar(
             (self.subject, rows),
             stacked([self._reader.references(self.subject, rows)]),
             self._reader.dataset.subjects[self.subject].shape[None],
-            stacked([self._driving(time or 0.0)]),
-            self._faces(time or 0.0),
+            stacked([self._driving(place, rows)]),
+            self._faces(place),
+            state.mode,
+            state.corrected and state.shown != "canonical",
         )
 
-    def frame(self, time: float) -> tuple[str, int]:
-        """Subject and row of the recording at ``time``."""
-        subject = self.subject if self.e_motion.value == OWN else self.e_motion.value
-        rows = self._people[subject].targets
-        return subject, rows[round(min(max(time, 0.0), 1.0) * (len(rows) - 1))]
+    @property
+    def _moving_subject(self) -> str:
+        return self.subject if self.e_motion.value == OWN else self.e_motion.value
 
-    def _driving(self, time: float) -> DrivingSignal:
+    def _seconds(self, subject: str) -> float:
+        """Length of a person's recording."""
+        rows = self._people[subject].targets
+        times = self._reader.dataset.subjects[subject].frames["time"]
+        return float(times[rows[-1]] - times[rows[0]])
+
+    def frame(self, time: float) -> tuple[str, int]:
+        """Subject and row of the recording at ``time`` (0..1)."""
+        rows = self._people[self._moving_subject].targets
+        return self._moving_subject, rows[round(min(max(time, 0.0), 1.0) * (len(rows) - 1))]
+
+    def _driving(self, time: float, references: tuple[int, ...]) -> DrivingSignal:
+        state = self.controls.state
         start = self._reader.driving(*_one(self.frame(0.0)))
         recorded = self._reader.driving(*_one(self.frame(time)))
         root = (start if self.f_in_place.value else recorded).pose
-        if self.d_driver.value == "recording":
-            pose = recorded.pose
-            return DrivingSignal(
-                BodyPose(pose.joint_rotations, root.root_rotation, root.root_translation, pose.gaze),
-                recorded.expression,
-                recorded.joint_confidence,
-            )
-        values = self.pose.values() if self.d_driver.value == "sliders" else {}
-        return slider_driving(self._body, values, root.root_rotation[0], root.root_translation[0])
+        if state.shown == "reference":
+            recorded = self._reader.driving(self.subject, [references[0]])
+        elif state.shown == "canonical" or not state.moving:
+            recorded = signal_of(PanelState() if state.shown == "canonical" else state, self._body)
+            root = start.pose
+        pose = replace(recorded.pose, root_rotation=root.root_rotation, root_translation=root.root_translation)
+        return replace(recorded, pose=pose)
 
     def _faces(self, time: float) -> FaceViews | None:
         """The recorded face, where recordings drive by faces."""
-        if self.d_driver.value != "recording" or not self._reader.sizes.target_faces:
+        state = self.controls.state
+        if state.shown != "posed" or not state.moving or not self._reader.sizes.target_faces:
             return None
         return stacked([self._reader.faces(*_one(self.frame(time)))])
 

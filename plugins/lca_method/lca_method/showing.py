@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from lca_method.batch import DrivingSignal, FaceViews, ReferenceViews
+from lca_method.viewing.modes import Mode
 from lca_shared.tensors import Float, Tensor
 
 
@@ -19,3 +20,7 @@ class ShownAvatar:
     """``[1 1 ...]``: one frame."""
     faces: FaceViews | None = None
     """``[1 1 ...]``: the driver's face, for models with a learned expression code; None drives by coefficients."""
+    mode: Mode = "rgb"
+    """What the output called ``rgb`` shows."""
+    corrected: bool = True
+    """With what the network adds for the pose."""

@@ -24,6 +24,8 @@ from lca_shared.tensors import Tensor
 
 SUFFIX = ".avatar"
 CONFIG_FILE, TENSORS_FILE, CARD_FILE, PREVIEW_FILE = "config.json", "avatar.safetensors", "README.md", "preview.png"
+REFERENCE_FILE = "reference.npz"
+"""How the person stood in the pictures, as a motion of one frame a picture."""
 SCHEMA = ("avatar", 1)
 
 

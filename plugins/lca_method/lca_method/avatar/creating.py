@@ -14,11 +14,12 @@ from lca_dataparsers.processing.command import ProcessConfig
 from lca_dataparsers.processing.command import run as process
 from lca_method.analysis.people import ShownPeople
 from lca_method.avatar.avatar import Avatar
-from lca_method.avatar.bundle import CONFIG_FILE, PREVIEW_FILE, SUFFIX, AvatarRecord, save_avatar
+from lca_method.avatar.bundle import CONFIG_FILE, PREVIEW_FILE, REFERENCE_FILE, SUFFIX, AvatarRecord, save_avatar
 from lca_method.avatar.create_command import CreateConfig
 from lca_method.avatar.filming import filmed
 from lca_method.avatar.from_network import avatar_of
 from lca_method.avatar.motion import Motion
+from lca_method.avatar.motion_files import motion_of_rows, write_motion
 from lca_method.avatar.viewpoints import cameras_around
 from lca_method.batch import DrivingSignal
 from lca_method.checkpoints import fingerprint
@@ -47,6 +48,7 @@ def create(config: CreateConfig) -> None:
             code = trained.network.encode(references, people.shape(subject), step=trained.training_step)
         avatar = avatar_of(trained.network, code)
         person = people.dataset.subjects[subject]
+        reference = motion_of_rows(person, people.dataset.info, rows)
         named = {picture for row in rows if (picture := person.frames["image"][row])}
         record = AvatarRecord(
             config.output.name.removesuffix(SUFFIX),
@@ -55,6 +57,7 @@ def create(config: CreateConfig) -> None:
             _checkpoint_record(trained),
         )
     save_avatar(avatar, record, config.output, overwrite=config.overwrite)
+    write_motion(reference, config.output / REFERENCE_FILE)
     preview(avatar, config.output, config.turntable)
     size = sum(file.stat().st_size for file in config.output.iterdir())
     print(

@@ -1,6 +1,7 @@
 """Motions on disk: a subject of a dataset, an ``.npz`` (ours or AMASS's), or a ``.bvh``."""
 
-from dataclasses import fields
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,16 +76,27 @@ def motion_of(subject: Subject, info: DatasetInfo) -> Motion:
     rows = usable[first].tolist()
     if not rows:
         raise UserError(f"{subject.folder} has no usable frame to move by. See `lca-data inspect`.")
-    confidence = torch.from_numpy(frames["joint_confidence"][rows]).float()
+    motion = motion_of_rows(subject, info, rows)
+    sizes = {*zip(frames["width"][rows], frames["height"][rows])}
+    return replace(
+        motion,
+        times=torch.from_numpy(frames["time"][rows]).double(),
+        cameras=frames.cameras(rows) if len(sizes) == 1 else None,
+    )
+
+
+def motion_of_rows(subject: Subject, info: DatasetInfo, rows: Sequence[int]) -> Motion:
+    """How a person of a dataset stood in some frames, a second apart."""
+    frames = subject.frames
+    confidence = torch.from_numpy(frames["joint_confidence"][list(rows)]).float()
     body = get_body_model(info.body_model)
     rest = body.shaped(subject.shape).joints
     return Motion(
         DrivingSignal(frames.poses(rows), frames.expressions(rows), confidence),
-        torch.from_numpy(frames["time"][rows]).double(),
+        torch.arange(len(rows), dtype=torch.float64),
         tuple(info.driven_joints),
         tuple(info.expression_names),
         leg_length(body.joint_names, rest),
-        frames.cameras(rows) if len({*zip(frames["width"][rows], frames["height"][rows])}) == 1 else None,
     )
 
 

@@ -1,6 +1,7 @@
-"""The controls of ``lca view``."""
+"""The controls of ``lca view`` and of nerfstudio's viewer: one panel for both."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lca_method.pose_sliders import usable_sliders
@@ -8,6 +9,7 @@ from lca_method.viewing.modes import MODES
 from lca_method.viewing.presets import FACES, HANDS, POSES, joint_groups
 from lca_method.viewing.signals import PanelState
 from lca_shared.body.compact_body import CompactBody
+from lca_shared.body.model import BodyModel
 
 if TYPE_CHECKING:
     import viser
@@ -16,28 +18,54 @@ GAZE_LIMIT = 35.0
 """Degrees."""
 
 
+@dataclass(frozen=True)
+class PanelOffers:
+    """What a viewer has, beside poses and faces."""
+
+    seconds: float = 0.0
+    """Length of the motion that can be played; 0 = there is none."""
+    moved: bool = True
+    """Whether the motion moves the avatar to begin with."""
+    reference: bool = False
+    """Whether the pose of a reference picture is known."""
+    live: tuple[str, ...] = ()
+    """What may drive the avatar live, such as ``webcam``."""
+    relightable: bool = False
+    """Whether there are lights to set."""
+
+
 class Panel:
-    """Builds the controls, keeps :attr:`state` what they show, and calls ``changed`` after every change.
+    """Builds the controls where the page's next controls go, keeps :attr:`state` what they show, and calls ``changed``
+    after every change.
 
     Args:
         server: of the page.
         body: the avatar's.
-        seconds: length of the motion that can be played; 0 = there is none.
+        offers: what else there is to choose.
         changed: called from viser's threads.
+        state: filled in; a new one if not given.
     """
 
     def __init__(
-        self, server: "viser.ViserServer", body: CompactBody, seconds: float, changed: Callable[[], None]
+        self,
+        server: "viser.ViserServer",
+        body: CompactBody | BodyModel,
+        offers: PanelOffers,
+        changed: Callable[[], None],
+        state: PanelState | None = None,
     ) -> None:
-        self.state = PanelState()
+        self.state = PanelState() if state is None else state
         self._gui, self._body, self._changed = server.gui, body, changed
         self._pose: dict[str, Any] = {}
         self._joints: dict[str, Any] = {}
         self._faces: dict[str, Any] = {}
         gui = server.gui
-        self.mode = self._told(gui.add_dropdown("Show", MODES, initial_value="rgb"))
-        self.corrected = self._told(
-            gui.add_checkbox("Pose-dependent", True, hint="With what the network adds for this pose")
+        self._set(gui.add_dropdown("Show", MODES, initial_value="rgb"), "mode")
+        poses = ("posed", "canonical", "reference") if offers.reference else ("posed", "canonical")
+        hint = "As asked below, at rest, or as photographed"
+        self._set(gui.add_dropdown("Pose", poses, initial_value="posed", hint=hint), "shown")
+        self._set(
+            gui.add_checkbox("Pose-dependent", True, hint="With what the network adds for this pose"), "corrected"
         )
         tabs = gui.add_tab_group()
         with tabs.add_tab("Pose"):
@@ -45,7 +73,13 @@ class Panel:
         with tabs.add_tab("Face"):
             self._face_controls()
         with tabs.add_tab("Motion"):
-            self._motion_controls(seconds)
+            self._motion_controls(offers)
+        if offers.live:
+            with tabs.add_tab("Live"):
+                self._live_controls(offers.live)
+        if offers.relightable:
+            with tabs.add_tab("Light"):
+                gui.add_markdown("Lights of this avatar.")
 
     def _pose_controls(self) -> None:
         gui = self._gui
@@ -112,22 +146,33 @@ class Panel:
             for name, handle in self._faces.items():
                 handle.visible = search.value.strip().lower() in name.lower()
 
-    def _motion_controls(self, seconds: float) -> None:
-        gui = self._gui
-        there = seconds > 0
+    def _motion_controls(self, offers: PanelOffers) -> None:
+        gui, there = self._gui, offers.seconds > 0
         if not there:
-            gui.add_markdown("Start with `--motion DATASET` to play a recorded motion.")
-        self.play = gui.add_checkbox("Play", False, visible=there)
-        self.time = gui.add_slider("Time (s)", 0.0, max(seconds, 0.01), 0.01, 0.0, visible=there)
-        self.speed = gui.add_slider("Speed", 0.1, 2.0, 0.1, 1.0, visible=there)
-        self.moving = self._told(
-            gui.add_checkbox("Moved by the motion", there, visible=there, hint="Otherwise by pose and face")
-        )
-        self._told(self.time)
+            gui.add_markdown("Start with `--motion MOTION` to play a recorded motion.")
+        self.state.moving = there and offers.moved
+        self._set(gui.add_checkbox("Play", False, visible=there), "playing")
+        self._time = gui.add_slider("Time (s)", 0.0, max(offers.seconds, 0.01), 0.01, 0.0, visible=there)
+        self._set(self._time, "time")
+        self._set(gui.add_slider("Speed", 0.1, 2.0, 0.1, 1.0, visible=there), "speed")
+        hint = "Otherwise by pose and face"
+        moving = gui.add_checkbox("Moved by the motion", self.state.moving, visible=there, hint=hint)
+        self._set(moving, "moving")
 
-    def _told(self, handle: Any) -> Any:
-        handle.on_update(lambda _: self._changed())
-        return handle
+    def _live_controls(self, sources: tuple[str, ...]) -> None:
+        for source in sources:
+            self.state.live[source] = True
+            handle = self._gui.add_checkbox(f"Moved by the {source}", True)
+            self._keep(handle, lambda value, source=source: self.state.live.__setitem__(source, value))
+        self.live_status = self._gui.add_markdown("Nothing has come yet.")
+
+    def advance(self, seconds: float, duration: float) -> None:
+        """Move a motion that plays on by so much of the machine's time; from its end it begins again."""
+        place = (self.state.time + seconds * self.state.speed) % max(duration, 0.01)
+        self._time.value = self.state.time = round(place, 3)
+
+    def _set(self, handle: Any, name: str) -> None:
+        self._keep(handle, lambda value: setattr(self.state, name, value))
 
     def _keep(self, handle: Any, keep: Callable[[Any], None]) -> None:
         def updated(_: Any) -> None:

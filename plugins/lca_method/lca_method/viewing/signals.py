@@ -4,13 +4,19 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import torch
 
 from lca_method.batch import DrivingSignal
 from lca_method.pose_sliders import slider_driving
+from lca_method.viewing.modes import Mode
 from lca_shared.body.compact_body import CompactBody
+from lca_shared.body.model import BodyModel
 from lca_shared.tensors import Float, Tensor
+
+Shown = Literal["posed", "canonical", "reference"]
+"""As asked for, at rest, or as in a reference picture."""
 
 
 @dataclass
@@ -27,9 +33,22 @@ class PanelState:
     """Yaw and pitch of both eyes, degrees."""
     curl: dict[str, float] = field(default_factory=dict)
     """Degrees by which the fingers of a side (``L``, ``R``) bend."""
+    mode: Mode = "rgb"
+    """What pictures show."""
+    shown: Shown = "posed"
+    corrected: bool = True
+    """With what the network adds for the pose."""
+    moving: bool = False
+    """A motion moves the avatar, not the controls above."""
+    playing: bool = False
+    time: float = 0.0
+    """Place in the motion, seconds."""
+    speed: float = 1.0
+    live: dict[str, bool] = field(default_factory=dict)
+    """Which live sources may drive, by name."""
 
 
-def signal_of(state: PanelState, body: CompactBody) -> DrivingSignal:
+def signal_of(state: PanelState, body: CompactBody | BodyModel) -> DrivingSignal:
     """One frame, ``[1, ...]``, on the CPU."""
     signal = slider_driving(body, state.sliders)
     rotations, gaze = signal.pose.joint_rotations.clone(), signal.pose.gaze
@@ -46,7 +65,7 @@ def signal_of(state: PanelState, body: CompactBody) -> DrivingSignal:
     return replace(signal, pose=pose, expression=expression)
 
 
-def finger_axes(body: CompactBody, side: str) -> Mapping[str, Float[Tensor, "3"]]:
+def finger_axes(body: CompactBody | BodyModel, side: str) -> Mapping[str, Float[Tensor, "3"]]:
     """Unit axes about which the fingers of a side bend into the palm, the thumb left out."""
     names = [name for name in body.driven_joints if re.fullmatch(rf"finger[2-5]-\d\.{side}", name)]
     place = dict(zip(body.joint_names, body.template_joints.cpu()))
