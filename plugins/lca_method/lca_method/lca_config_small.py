@@ -23,6 +23,7 @@ def _small() -> LCATrainerConfig:
     config.pipeline.model.network = replace(
         network,
         encoder=replace(network.encoder, patch_size=16),
+        unseen_like_seen=True,
         placement=replace(
             network.placement,
             tokens=1024,

@@ -37,6 +37,9 @@ class LCAConfig:
     projected_colors: bool = False
     """Start colours from the pixels where the body fitted to each reference view projects (not in the paper; needs
     ``color_lookup`` for what no view shows)."""
+    unseen_like_seen: bool = False
+    """Where no view shows a point, start from what is seen at its mirror image, on its other side and around it (not in
+    the paper; needs ``projected_colors``)."""
     projected_outline: bool = False
     """Start the Gaussians where the reference views' masks say that hair and clothes are (not in the paper; needs
     ``projected_colors``)."""

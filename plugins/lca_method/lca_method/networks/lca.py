@@ -24,6 +24,7 @@ from lca_method.networks.projected_outline import ProjectedOutline, outline_prof
 from lca_method.networks.reference_features import ReferenceFeatures
 from lca_method.networks.subject import SubjectCode
 from lca_method.networks.token_code import TokenCode
+from lca_method.networks.unseen_colors import likeness
 from lca_shared.body.anchors import SurfacePoints, body_at
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.encoders import ImageEncoder, build_encoder
@@ -71,8 +72,8 @@ class LCA(nn.Module, PretrainedNetwork):
         if config.projected_colors and not config.color_lookup:
             raise UserError("projected_colors needs color_lookup (query numbers > 0) for what no reference view shows.")
         self.projected_colors = ProjectedColors() if config.projected_colors else None
-        if config.projected_outline and not config.projected_colors:
-            raise UserError("projected_outline needs projected_colors: colours are read again at the moved points.")
+        if (config.projected_outline or config.unseen_like_seen) and not config.projected_colors:
+            raise UserError("projected_outline and unseen_like_seen need projected_colors.")
         self.projected_outline = (
             ProjectedOutline(fourier_width(_POINT_FREQUENCIES)) if config.projected_outline else None
         )
@@ -94,6 +95,7 @@ class LCA(nn.Module, PretrainedNetwork):
         self.register_buffer("initial_quaternions", torch.empty(0), persistent=False)
         self.register_buffer("token_code", torch.empty(0), persistent=False)
         self.register_buffer("point_code", torch.empty(0), persistent=False)
+        self.register_buffer("likenesses", None, persistent=False)
         self._read_template()
         self.register_load_state_dict_post_hook(lambda module, _: module._read_template())
         self.register_state_dict_post_hook(drop_frozen_encoder)
@@ -261,7 +263,7 @@ class LCA(nn.Module, PretrainedNetwork):
         def colors(points: Tensor) -> Tensor:
             assert self.projected_colors is not None
             pictures = (references.images, references.masks, references.face_images, references.face_masks)
-            return self.projected_colors(points, normals, *pictures, fit, spacing, fallback)
+            return self.projected_colors(points, normals, *pictures, fit, spacing, fallback, self.likenesses)
 
         if self.projected_outline is None:
             return colors(points), None
@@ -281,6 +283,8 @@ class LCA(nn.Module, PretrainedNetwork):
         body = self._body = self._body.to(self.token_faces.device)
         points = tokens.read(body.template_vertices, body.faces)
         self.token_code = fourier_features(points, self.config.fourier_frequencies)
+        if self.config.unseen_like_seen:
+            self.likenesses = likeness(points, float(body.template_joints[body.joint_names.index("head"), 1]))
         self._point_body = body_at(body, gaussians)
         self._normals = gaussians.normals(body.template_vertices, body.faces)
         self.point_code = fourier_features(self._point_body.template_vertices, _POINT_FREQUENCIES)

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from lca_method.batch import ReferenceFit
+from lca_method.networks.unseen_colors import filled_in
 from lca_shared.cameras import Cameras, project
 from lca_shared.tensors import Float, Tensor
 
@@ -38,6 +39,7 @@ class ProjectedColors(nn.Module):
         fit: ReferenceFit,
         spacing: float,
         fallback: Float[Tensor, "*b points 3"],
+        likenesses: Float[Tensor, "tokens tokens"] | None = None,
     ) -> Float[Tensor, "*b points 3"]:
         """sRGB 0..1 per point.
 
@@ -48,13 +50,17 @@ class ProjectedColors(nn.Module):
             fit: cameras of the views.
             spacing: typical distance of neighbouring points, metres.
             fallback: colours for points that no view shows.
+            likenesses: take those from seen points first (see ``filled_in``).
         """
         body, seen = sampled(points, normals, images, masks, fit.cameras, spacing)
         face, face_seen = sampled(points, normals, face_images, face_masks, fit.face_cameras, spacing)
         face_seen = face_seen * _FACE_PREFERENCE
         own = self.log_fallback_weight.exp()
         weighted = (body * seen[..., None] + face * face_seen[..., None]).sum(dim=-3)
-        return (weighted + own * fallback) / ((seen + face_seen).sum(dim=-2)[..., None] + own)
+        total = (seen + face_seen).sum(dim=-2)
+        if likenesses is not None:
+            fallback = filled_in(weighted, total, fallback, likenesses)
+        return (weighted + own * fallback) / (total[..., None] + own)
 
 
 @torch.no_grad()
