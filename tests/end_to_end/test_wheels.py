@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,11 @@ ENTRY_POINTS = {
         ("nerfstudio.method_configs", "lca-posttrain"),
         ("nerfstudio.method_configs", "lca-posttrain-tiny"),
     },
-    "genlca-method": {("console_scripts", "genlca")},
+    "genlca-method": {
+        ("console_scripts", "genlca"),
+        ("nerfstudio.method_configs", "genlca"),
+        ("nerfstudio.method_configs", "genlca-tiny"),
+    },
 }
 INSPECT = """
 import importlib, importlib.metadata as metadata, json, sys
@@ -69,6 +74,13 @@ def test_wheel_installs_and_registers(name: str, wheels: Path, tmp_path: Path) -
         [python, "-c", INSPECT, name], check=True, cwd=tmp_path, capture_output=True, text=True
     ).stdout
     assert {tuple(pair) for pair in json.loads(printed.splitlines()[-1])} == ENTRY_POINTS[name]
+
+
+def test_the_wheel_brings_the_model_that_is_shipped(wheels: Path) -> None:
+    (wheel,) = wheels.glob("lca_method-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if "shipped_models/demo/" in name]
+    assert {Path(name).name for name in names} == {"config.json", "model.safetensors", "README.md", "LICENSE"}
 
 
 def _uv() -> str:
