@@ -29,8 +29,16 @@ AS_ONE = ("--pipeline.datamanager.subjects-per-step", "2")
 TORCHRUN = ("torchrun", "--standalone", "--nproc-per-node", "2", "--no-python")
 
 
-def command(people: Path, output: Path, name: str, *more: str, launcher: tuple[str, ...] = (), steps: int = 6) -> list:
-    arguments = ["lca-pretrain-tiny", "--data", people, "--output-dir", output, "--timestamp", name, *SMALL]
+def command(
+    people: Path,
+    output: Path,
+    name: str,
+    *more: str,
+    launcher: tuple[str, ...] = (),
+    steps: int = 6,
+    method: str = "lca-pretrain-tiny",
+) -> list:
+    arguments = [method, "--data", people, "--output-dir", output, "--timestamp", name, *SMALL]
     program = [BIN / launcher[0], *launcher[1:]] if launcher else []
     return [*map(str, [*program, BIN / "lca-train", *arguments, "--max-num-iterations", steps, *more])]
 
@@ -44,7 +52,7 @@ def finished(arguments: list, returncode: int = 0) -> str:
 
 
 def run_of(output: Path, name: str) -> Path:
-    return next(output.glob(f"*/lca-pretrain-tiny/{name}"))
+    return next(output.glob(f"*/lca-pretrain-*/{name}"))
 
 
 def losses(run: Path) -> dict[int, float]:
@@ -81,6 +89,22 @@ def test_two_processes_have_the_losses_of_one_with_as_many_people(one_process: P
     assert len(set(expected.values())) == 6
     for step, value in expected.items():
         assert found[step] == pytest.approx(value, rel=1e-4), step
+
+
+def test_learned_codes_have_the_losses_of_one_process_too(small_dataset: Path, tmp_path: Path) -> None:
+    """Noise, dropout and changes of faces are each person's own, and losses that compare people see them all."""
+    alike = ("--pipeline.datamanager.targets-per-step", "2", "--pipeline.datamanager.references", "2", "2")
+    alike += ("--pipeline.model.losses.whole-step-every", "2")
+    for name, more in (("one", AS_ONE), ("two", (*TWO, "--pipeline.datamanager.subjects-per-step", "1"))):
+        finished(command(small_dataset, tmp_path, name, *alike, *more, method="lca-pretrain-face-tiny"))
+    expected, found = (losses(run_of(tmp_path, name)) for name in ("one", "two"))
+    assert sorted(found) == sorted(expected) == list(range(6))
+    assert len(set(expected.values())) == 6
+    for step, value in expected.items():
+        assert found[step] == pytest.approx(value, rel=1e-3), step
+    for name, value in weights(run_of(tmp_path, "one")).items():
+        if "expression.encoder" in name:
+            torch.testing.assert_close(weights(run_of(tmp_path, "two"))[name], value, atol=1e-3, rtol=1e-2, msg=name)
 
 
 def test_torchrun_trains_the_same(small_dataset: Path, two_processes: Path, tmp_path: Path) -> None:
