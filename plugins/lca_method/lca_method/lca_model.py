@@ -129,7 +129,7 @@ class LCAModel(Model):
                 + "\n  ".join(differing)
                 + "\nUse the method and flags it was trained with (its config.yml has them), or train anew."
             )
-        # An older checkpoint's made_with may lack fields that have a default; shared models lack nerfstudio's own entry.
+        # Older checkpoints lack fields that have a default in made_with; shared models lack nerfstudio's own entry.
         own = {"device_indicator_param": self.device_indicator_param}
         state_dict = {**own, **state_dict, "made_with": self.made_with}
         return super().load_state_dict(state_dict, strict=strict, assign=assign)
