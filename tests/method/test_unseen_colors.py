@@ -3,8 +3,9 @@
 import torch
 
 from lca_method.networks.unseen_colors import filled_in, likeness
+from lca_shared.body import get_body_model
 
-GRID = torch.cartesian_prod(torch.linspace(-0.5, 0.5, 11), torch.linspace(0.0, 1.7, 18), torch.tensor([-0.1, 0.1]))
+GRID = torch.cartesian_prod(torch.linspace(-0.5, 0.5, 11), torch.tensor([-0.1, 0.1]), torch.linspace(0.0, 1.7, 18))
 EACH = 3
 
 
@@ -30,15 +31,15 @@ def test_one_colour_stays_that_colour() -> None:
 
 
 def test_a_hidden_side_looks_like_its_mirror_image() -> None:
-    stripes = (GRID[:, 1:2] > 0.8).float().expand(-1, 3)
+    stripes = (GRID[:, 2:] > 0.8).float().expand(-1, 3)
     told = _told((GRID[:, 0] > 0).float(), stripes)
     left = GRID[:, 0] < -0.05
     assert (told - stripes)[left].abs().max() < 0.35 and (told - stripes)[left].abs().mean() < 0.06
 
 
 def test_a_back_is_like_the_front_but_for_the_head() -> None:
-    front, head = GRID[:, 2] > 0, GRID[:, 1] > 1.5
-    stripes = (GRID[:, 1:2] > 0.8).float().expand(-1, 3)
+    front, head = GRID[:, 1] < 0, GRID[:, 2] > 1.5
+    stripes = (GRID[:, 2:] > 0.8).float().expand(-1, 3)
     assert (_told(front.float(), stripes) - stripes)[~front & ~head].abs().mean() < 0.08
     face = front & head & (GRID[:, 0].abs() < 0.15)
     told = _told((front & head).float(), (~face).float()[:, None].expand(-1, 3))[~front & head]
@@ -49,3 +50,10 @@ def test_a_back_is_like_the_front_but_for_the_head() -> None:
 def test_nothing_seen_is_the_fallback() -> None:
     told = _told(torch.zeros(len(GRID)), torch.ones(len(GRID), 3))
     torch.testing.assert_close(told, torch.full_like(told, 0.5))
+
+
+def test_the_body_model_stands_along_z_and_looks_along_minus_y() -> None:
+    body = get_body_model("anny")
+    face = body.template_vertices[body.regions["face"]].mean(dim=0)
+    head = body.template_joints[body.joint_names.index("head")]
+    assert body.template_vertices.amax(0).argmax() == 2 and face[1] < head[1] - 0.05

@@ -284,7 +284,7 @@ class LCA(nn.Module, PretrainedNetwork):
         points = tokens.read(body.template_vertices, body.faces)
         self.token_code = fourier_features(points, self.config.fourier_frequencies)
         if self.config.unseen_like_seen:
-            self.likenesses = likeness(points, float(body.template_joints[body.joint_names.index("head"), 1]))
+            self.likenesses = likeness(points, float(body.template_joints[body.joint_names.index("head"), 2]))
         self._point_body = body_at(body, gaussians)
         self._normals = gaussians.normals(body.template_vertices, body.faces)
         self.point_code = fourier_features(self._point_body.template_vertices, _POINT_FREQUENCIES)

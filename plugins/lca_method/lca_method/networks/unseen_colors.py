@@ -22,14 +22,14 @@ def likeness(points: Float[Tensor, "tokens 3"], head_from: float) -> Float[Tenso
     """How much each token (row) learns of each other's colour (column): from 1 for itself down to 0 far away.
 
     Args:
-        points: on the template at rest, metres, x to the left, y up.
+        points: on the template at rest, metres: x to the side, y from front to back, z up.
         head_from: height at which the head begins, metres.
     """
-    folded = torch.stack([points[:, 0].abs(), points[:, 1]], dim=-1)
+    folded = torch.stack([points[:, 0].abs(), points[:, 2]], dim=-1)
     across = (folded[:, None] - folded[None, :]).square().sum(dim=-1)
-    on_head = points[:, 1] > head_from
+    on_head = points[:, 2] > head_from
     share = torch.where(on_head[:, None] | on_head[None, :], 1.0, _DEPTH)
-    through = (share * (points[:, None, 2] - points[None, :, 2])).square()
+    through = (share * (points[:, None, 1] - points[None, :, 1])).square()
     return _weight(across + through)
 
 
