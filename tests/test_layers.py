@@ -23,7 +23,14 @@ NERFSTUDIO_SIDE = {
         "lca_trainer",
         "lca_viewer",
     ),
-    "genlca_method": ("genlca_config", "genlca_datamanager", "genlca_model", "genlca_pipeline", "genlca_viewer"),
+    "genlca_method": (
+        "genlca_config",
+        "genlca_datamanager",
+        "genlca_model",
+        "genlca_pipeline",
+        "genlca_trainer",
+        "genlca_viewer",
+    ),
 }
 SOURCES = [(package, path) for package, root in ROOTS.items() for path in sorted(root.rglob("*.py"))]
 

@@ -8,7 +8,8 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 
 from genlca_method.conditioning.tokens import MODALITIES, ConditionTokens, dropped, together
-from genlca_method.transformer.flow import FlowConfig, drawn_levels, flow_losses, shift_for, shifted
+from genlca_method.transformer.flow import drawn_levels, flow_losses, shift_for, shifted
+from genlca_method.transformer.flow_config import FlowConfig
 from genlca_method.transformer.mmdit import GenLCATransformer
 
 ANCHORS, WORDS, PATCHES = 20, 6, 8

@@ -4,11 +4,17 @@ import sys
 from collections.abc import Sequence
 
 from genlca_method.latents.command import LatentsConfig
+from genlca_method.sampling.command import GenerateConfig
 from genlca_method.tokens.command import TokenizeConfig
 from genlca_method.visibility.command import VisibilityCommandConfig
 from lca_shared.command_line import run_subcommand
 
-SUBCOMMANDS = {"visibility": VisibilityCommandConfig, "tokenize": TokenizeConfig, "latents": LatentsConfig}
+SUBCOMMANDS = {
+    "visibility": VisibilityCommandConfig,
+    "tokenize": TokenizeConfig,
+    "latents": LatentsConfig,
+    "generate": GenerateConfig,
+}
 """Configurations by name; the module of each has ``run(config)``."""
 
 

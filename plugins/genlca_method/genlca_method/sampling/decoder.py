@@ -55,9 +55,7 @@ class LCADecoder(ModelMixin, ConfigMixin):
         network = trained.network
         decoder = LCADecoder(plain(network.config), trained.body.name, trained.training_step, checkpoint)
         kept = decoder.lca.state_dict()
-        decoder.lca.load_state_dict(
-            {name: value.cpu() for name, value in network.state_dict().items() if name in kept}
-        )
+        decoder.lca.load_state_dict({name: value.cpu() for name, value in network.state_dict().items() if name in kept})
         return decoder
 
     @classmethod

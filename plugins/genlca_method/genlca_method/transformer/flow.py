@@ -4,11 +4,11 @@
 """
 
 import math
-from dataclasses import dataclass
 
 import torch
 
 from genlca_method.conditioning.tokens import ConditionTokens
+from genlca_method.transformer.flow_config import FlowConfig
 from genlca_method.transformer.mmdit import GenLCATransformer
 from lca_shared.tensors import Bool, Float, Tensor
 
@@ -16,24 +16,6 @@ TIMESTEPS = 1000
 """``num_train_timesteps`` of diffusers' flow schedulers."""
 _SHIFT_ANCHORS = 512
 """Anchors at which levels are not shifted."""
-
-
-@dataclass(frozen=True)
-class FlowConfig:
-    """Which noise levels are trained, and what the losses weigh."""
-
-    logit_mean: float = 0.0
-    """Of the normal distribution whose sigmoid is the level before shifting (SD3's sampling)."""
-    logit_deviation: float = 1.0
-    shift: float | None = None
-    """Levels become ``shift level / (1 + (shift - 1) level)``; None = by the number of anchors, see
-    :func:`shift_for`. Sampling uses the same."""
-    shape_weight: float = 0.1
-    """Weight of the body shape's loss beside the latents'."""
-    masked_loss: bool = True
-    """Take the loss over valid anchors only (the paper's); False is an ablation."""
-    placeholder: bool = True
-    """Put a learned vector in place of anchors that are not valid (the paper's); False is an ablation."""
 
 
 def shift_for(anchors: int) -> float:

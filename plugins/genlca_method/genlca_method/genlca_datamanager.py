@@ -1,0 +1,111 @@
+"""Draws people as latents for nerfstudio's trainer."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from nerfstudio.data.datamanagers.base_datamanager import DataManager, DataManagerConfig
+from torch.nn import Parameter
+
+from lca_shared.errors import UserError
+
+if TYPE_CHECKING:
+    from genlca_method.latents.autoencoder import TokenAutoencoder
+
+
+@dataclass
+class GenLCADataManagerConfig(DataManagerConfig):
+    """What a training step sees."""
+
+    _target: type = field(default_factory=lambda: GenLCADataManager)
+    """Target class to instantiate."""
+    people_per_step: int = 16
+    """Samples of a step, on each device."""
+    eval_people: int = 16
+    """Held-out samples in the evaluation's loss, at most."""
+    seed: int = 0
+    """Of the draws."""
+
+
+class GenLCADataManager(DataManager):
+    """Token shards (``--data``) as latents. People in the test split, if there are any, are evaluated and never trained
+    on; else the training people are evaluated."""
+
+    config: GenLCADataManagerConfig
+
+    def __init__(
+        self,
+        config: GenLCADataManagerConfig,
+        device: torch.device | str = "cpu",
+        test_mode: Literal["test", "val", "inference"] = "val",
+        world_size: int = 1,
+        local_rank: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        """Args: as of nerfstudio's.
+
+        Raises:
+            UserError: ``--data`` names no token shards.
+        """
+        from genlca_method.tokens.shards import TokenShards
+
+        self.config, self.device, self.test_mode = config, device, test_mode
+        self.world_size, self.local_rank = world_size, local_rank
+        if config.data is None:
+            raise UserError("Name the folder of token shards with --data (`genlca tokenize` writes it).")
+        self.shards = TokenShards(Path(config.data))
+        self.train_dataset = self.eval_dataset = self.shards  # type: ignore[assignment]  # nerfstudio asks if there are any
+        super().__init__()
+
+    def encode(self, autoencoder: "TokenAutoencoder") -> None:
+        """Make latents of all tokens: once, before training."""
+        from genlca_method.training.people import FlowPeople
+
+        held_out = self.shards.of_split("test", "val")
+        self.people = FlowPeople.open(self.shards, ("train",), autoencoder)
+        self.eval_people = FlowPeople.open(self.shards, ("test", "val"), autoencoder) if held_out else self.people
+
+    @property
+    def rank(self) -> int:
+        """Number of this process among all, on all machines."""
+        initialized = torch.distributed.is_available() and torch.distributed.is_initialized()
+        return torch.distributed.get_rank() if initialized else self.local_rank
+
+    def setup_train(self) -> None:
+        """Nothing: people are drawn step by step."""
+
+    def setup_eval(self) -> None:
+        """Nothing: the first people are evaluated."""
+
+    def next_train(self, step: int) -> tuple[Any, dict[str, Any]]:
+        """No rays, and the people of ``step`` under ``flow_batch``."""
+        self.train_count += 1
+        own = self.config.people_per_step
+        batch = self.people.drawn(self.config.seed, step, range(self.rank * own, (self.rank + 1) * own))
+        return None, {"flow_batch": batch.to(self.device)}
+
+    def next_eval(self, step: int) -> tuple[Any, dict[str, Any]]:
+        """The same of the evaluated people; always the first."""
+        rows = range(min(self.config.eval_people, len(self.eval_people)))
+        return None, {"flow_batch": self.eval_people.batch(rows).to(self.device)}
+
+    def next_eval_image(self, step: int) -> tuple[Any, dict[str, Any]]:
+        """As :meth:`next_eval`."""
+        return self.next_eval(step)
+
+    def get_train_rays_per_batch(self) -> int:
+        """Latents of a step."""
+        return self.config.people_per_step * self.shards.info.layout.anchors
+
+    def get_eval_rays_per_batch(self) -> int:
+        """Latents of an evaluation step."""
+        return self.config.eval_people * self.shards.info.layout.anchors
+
+    def get_datapath(self) -> Path:
+        """The folder of shards."""
+        return self.shards.root
+
+    def get_param_groups(self) -> dict[str, list[Parameter]]:
+        """None: nothing here is learned."""
+        return {}

@@ -1,0 +1,1 @@
+"""What a training step of the transformer sees and computes, without nerfstudio."""

@@ -1,0 +1,131 @@
+"""GenLCA inside nerfstudio's trainer."""
+
+import json
+import subprocess
+import sys
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from nerfstudio.configs.method_configs import all_methods
+from nerfstudio.engine.trainer import TrainerConfig
+from nerfstudio.utils import writer
+
+from genlca_method.cli import main
+from genlca_method.conditioning.encoders import ConditioningConfig
+from genlca_method.conditioning.images import PartEncoderConfig
+from genlca_method.conditioning.text import TextEncoderConfig
+from genlca_method.sampling.pipeline import GenLCAPipeline
+from genlca_method.transformer.sizes import TransformerSize
+from lca_shared.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def latents(tokens: Path, lca_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("latents") / "latents"
+    where = ["--tokens", str(tokens), "--checkpoint", str(lca_run), "--output-dir", str(folder)]
+    options = ["--steps", "2", "--batch", "2", "--width", "16", "--heads", "2", "--layers", "1", "--pictures", "0"]
+    assert main(["latents", *where, *options]) == 0
+    return folder
+
+
+def small_training(tokens: Path, latents: Path, lca_run: Path, output: Path, steps: int, run: str = "run") -> Any:
+    config: Any = deepcopy(all_methods["genlca-tiny"])
+    config.output_dir, config.timestamp, config.max_num_iterations = output, run, steps
+    config.logging.local_writer.enable, config.viewer.quit_on_train_completion = False, True
+    config.pipeline.datamanager.data, config.pipeline.datamanager.people_per_step = tokens, 2
+    model = config.pipeline.model
+    model.latents, model.checkpoint, model.size = latents, str(lca_run), TransformerSize(32, 2, 2, 2.0)
+    model.conditioning = ConditioningConfig(
+        TextEncoderConfig("words", channels=16), PartEncoderConfig("pixels", size=8, patch=4)
+    )
+    model.eval_size, model.eval_steps = 24, 2
+    return config
+
+
+def trained(config: Any) -> Any:
+    torch.manual_seed(0)
+    writer.EVENT_WRITERS.clear()
+    trainer = config.setup(local_rank=0, world_size=1)
+    trainer.setup()
+    trainer.train()
+    return trainer
+
+
+def weights(trainer: Any) -> torch.Tensor:
+    return torch.cat([value.detach().flatten() for value in trainer.pipeline.model.parameters()])
+
+
+def test_methods_survive_the_file_nerfstudio_writes() -> None:
+    for name in ("genlca", "genlca-tiny"):
+        config = all_methods[name]
+        again = yaml.load(yaml.dump(config), Loader=yaml.Loader)
+        assert isinstance(again, TrainerConfig) and again == config
+
+
+def test_importing_the_methods_loads_nothing_heavy() -> None:
+    heavy = ("numba", "transformers", "open3d", "diffusers", "pyarrow")
+    script = (
+        f"import json, sys, genlca_method.genlca_config; print(json.dumps([n for n in {heavy} if n in sys.modules]))"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+def test_a_resumed_training_ends_where_an_uninterrupted_one_does(
+    tokens: Path, latents: Path, lca_run: Path, tmp_path: Path
+) -> None:
+    whole = small_training(tokens, latents, lca_run, tmp_path, 4, "whole")
+    first = small_training(tokens, latents, lca_run, tmp_path, 4, "first")
+    first.steps_per_save, first.save_only_latest_checkpoint = 2, False
+    straight = trained(whole)
+    stopped = trained(first)
+    second = small_training(tokens, latents, lca_run, tmp_path, 4, "second")
+    second.load_checkpoint = stopped.checkpoint_dir / "step-000000002.ckpt"
+    resumed = trained(second)
+    assert resumed._start_step == 3
+    torch.testing.assert_close(weights(resumed), weights(straight), atol=1e-6, rtol=1e-5)
+    names = set(straight.pipeline.state_dict())
+    assert not any("autoencoder" in name or "decoder" in name for name in names)
+    assert any(name.startswith("average.") for name in names)
+    sheet = straight.pipeline.get_eval_image_metrics_and_images(3)[1]["samples"]
+    assert sheet.shape == (24, 4 * 24, 3) and 0 <= sheet.min() and sheet.max() <= 1
+    losses = [straight.pipeline.get_eval_loss_dict(3)[1]["latents"] for _ in range(2)]
+    assert torch.equal(losses[0], losses[1])
+
+
+def test_the_run_holds_a_pipeline_of_the_averaged_weights(
+    tokens: Path, latents: Path, lca_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    trainer = trained(small_training(tokens, latents, lca_run, tmp_path, 2))
+    saved = GenLCAPipeline.from_pretrained(trainer.base_dir / "pipeline")
+    average = dict(trainer.pipeline.average.named_buffers())
+    for name, value in saved.transformer.named_parameters():
+        torch.testing.assert_close(value, average[name.replace(".", "/")], atol=0, rtol=0)
+    options = ["--prompt", "a tall person", "--num", "2", "--steps", "2", "--seed", "3", "--device", "cpu"]
+    where = ["--pipeline", str(trainer.base_dir), "--output-dir", str(tmp_path / "made")]
+    assert main(["generate", *where, *options]) == 0
+    assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["person-000.avatar", "person-001.avatar"]
+    assert (tmp_path / "made" / "person-000.avatar" / "preview.png").is_file()
+    assert "lca drive" in capsys.readouterr().out
+    assert main(["generate", *where, *options]) == 1
+    assert "exists already" in capsys.readouterr().err
+    config = json.loads((tmp_path / "made" / "person-001.avatar" / "config.json").read_text())
+    assert "a tall person" in json.dumps(config["record"])
+
+
+def test_what_does_not_fit_is_said(tokens: Path, latents: Path, lca_run: Path, tmp_path: Path) -> None:
+    config = small_training(tokens, latents, lca_run, tmp_path, 1)
+    config.pipeline.model.latents = None
+    with pytest.raises(UserError, match="latents"):
+        config.setup(local_rank=0, world_size=1).setup()
+    trainer = trained(small_training(tokens, latents, lca_run, tmp_path, 1, "one"))
+    other = small_training(tokens, latents, lca_run, tmp_path, 1, "two")
+    other.pipeline.model.size = replace(other.pipeline.model.size, width=48)
+    other.load_checkpoint = next(trainer.checkpoint_dir.glob("*.ckpt"))
+    with pytest.raises(UserError, match="width"):
+        trained(other)
