@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from lca_dataparsers.dataset.reader import AvatarDataset, Subject
+from lca_dataparsers.dataset.reader import Subject
 from lca_dataparsers.dataset.schema import DatasetInfo
 from lca_method.avatar.bvh import Up, read_bvh_motion
 from lca_method.avatar.motion import Motion, leg_length
+from lca_method.avatar.recorded import moments, recorded
 from lca_method.avatar.smplx_motion import SMPLX_ARRAYS, is_smplx, smplx_motion
 from lca_method.batch import DrivingSignal
 from lca_shared.body import get_body_model
@@ -53,15 +54,8 @@ def read_motion(path: Path, subject: str | None = None, up: Up | None = None) ->
             f"{path} is not a motion. Make one with `lca-data process {path} --output-dir D`, then give D; or give an "
             ".npz or .bvh file."
         )
-    if path.parent.name == "subjects" and not (path / "dataset.json").exists():
-        path, subject = path.parent.parent, path.name
-    dataset = AvatarDataset.open(path)
-    if subject is None and len(dataset.subjects) != 1:
-        some = ", ".join(list(dataset.subjects)[:8])
-        raise UserError(f"{path} holds {len(dataset.subjects)} people ({some} ...): say which with --subject.")
-    if subject is not None and subject not in dataset.subjects:
-        raise UserError(f"{path} has no subject {subject!r}. It has: {', '.join(list(dataset.subjects)[:8])}.")
-    return motion_of(dataset.subjects[subject or next(iter(dataset.subjects))], dataset.info)
+    source = recorded(path, subject)
+    return motion_of(source.person, source.dataset.info)
 
 
 def motion_of(subject: Subject, info: DatasetInfo) -> Motion:
@@ -71,9 +65,7 @@ def motion_of(subject: Subject, info: DatasetInfo) -> Motion:
         UserError: the person has no usable frame.
     """
     frames = subject.frames
-    usable = np.flatnonzero(frames.weights > 0)
-    _, first = np.unique(frames["time"][usable], return_index=True)
-    rows = usable[first].tolist()
+    rows = moments(subject)
     if not rows:
         raise UserError(f"{subject.folder} has no usable frame to move by. See `lca-data inspect`.")
     motion = motion_of_rows(subject, info, rows)

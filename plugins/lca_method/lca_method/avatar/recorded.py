@@ -24,10 +24,14 @@ class Recorded:
     @property
     def rows(self) -> list[int]:
         """Usable frames in the order of time; of a studio capture each moment counts once."""
-        frames = self.person.frames
-        usable = np.flatnonzero(frames.weights > 0)
-        _, first = np.unique(frames["time"][usable], return_index=True)
-        return usable[first].tolist()
+        return moments(self.person)
+
+
+def moments(person: Subject) -> list[int]:
+    """A person's usable frames in the order of time; of a studio capture each moment counts once."""
+    usable = np.flatnonzero(person.frames.weights > 0)
+    _, first = np.unique(person.frames["time"][usable], return_index=True)
+    return usable[first].tolist()
 
 
 def recorded(path: Path, subject: str | None = None) -> Recorded:
