@@ -57,7 +57,7 @@ def render(
         gaussians.scales,
         gaussians.opacities,
         gaussians.colors,
-        _camera_numbers(camera_from_world, intrinsics),
+        camera_numbers(camera_from_world, intrinsics),
         width,
         height,
         convention,
@@ -88,7 +88,8 @@ def _array(tensor: Tensor) -> np.ndarray:
     return np.ascontiguousarray(tensor.detach().numpy())
 
 
-def _camera_numbers(camera_from_world: Tensor, intrinsics: Tensor) -> np.ndarray:
+def camera_numbers(camera_from_world: Tensor, intrinsics: Tensor) -> np.ndarray:
+    """[16] as the kernels read a camera."""
     pose, k = _array(camera_from_world), _array(intrinsics)
     return np.concatenate([pose[:3, :3].ravel(), pose[:3, 3], [k[0, 0], k[1, 1], k[0, 2], k[1, 2]]]).astype(pose.dtype)
 

@@ -54,17 +54,9 @@ class CpuDriver:
             signal: of one frame, ``[1, ...]``, float32; expressions in the order of the avatar's rig.
             pose_dependent: as of :meth:`lca_method.avatar.avatar.Avatar.drive`.
         """
-        avatar = self._avatar
         with torch.inference_mode():
-            raw = self._raw(signal) if pose_dependent else self._between[-1]
-            transforms = self._transforms(signal)
-            carry(
-                self._joints, self._weights, transforms, not pose_dependent, self._moved_row, self._moved.numpy(),
-                raw.numpy(), avatar.networks.gaussians_per_token, np.float32(avatar.pose_head.reach),
-                avatar.pose_head.alone, *self._rest,
-                *(getattr(self._driven, f.name).numpy() for f in fields(Gaussians)),
-            )  # fmt: skip
-        return self._driven
+            raw = self.deltas(self._avatar.driving_vector(signal)) if pose_dependent else None
+            return self.carried(raw, self.transforms(signal))
 
     def picture(
         self,
@@ -83,11 +75,14 @@ class CpuDriver:
         """
         draw(self.gaussians(signal), camera, background, out)
 
-    def _raw(self, signal: DrivingSignal) -> Tensor:
-        """What the pose-dependent head's last layer gives, tanh taken, ordered as the kernel reads it."""
+    def deltas(self, vector: Float[Tensor, "1 driving"]) -> Float[Tensor, "tokens channels"]:
+        """What the pose-dependent head's last layer gives, tanh taken, ordered as the kernel reads it.
+
+        Args:
+            vector: the driving vector.
+        """
         avatar = self._avatar
-        vector = avatar.driving_vector(signal)[0]
-        values = torch.add(avatar.token_half, avatar.pose_head.of_driving(vector), out=self._first)
+        values = torch.add(avatar.token_half, avatar.pose_head.of_driving(vector[0]), out=self._first)
         nn.functional.leaky_relu_(values)
         for (weight, bias), buffer, slope in zip(self._layers, self._between, [*self._slopes, None], strict=True):
             values = torch.addmm(bias, values, weight, out=buffer)
@@ -96,8 +91,8 @@ class CpuDriver:
         values[:, : 9 * avatar.networks.gaussians_per_token].tanh_()
         return values
 
-    def _transforms(self, signal: DrivingSignal) -> np.ndarray:
-        """Joints from rest to world, [active, 12]; the expression's displacements go into their buffer."""
+    def transforms(self, signal: DrivingSignal) -> Float[np.ndarray, "active 12"]:
+        """Joints from rest to world, three rows of four; the expression's displacements go into their buffer."""
         avatar, body = self._avatar, self._avatar.body
         moved = None
         if avatar.networks.template_expression:
@@ -105,6 +100,24 @@ class CpuDriver:
             torch.mv(body.expression_vertices.flatten(1).T, moved[0], out=self._moved.view(-1))
         joints = body.shaped_joints(signal.expression.new_zeros(1, 0), moved)
         return body.active_transforms(joints, signal.pose)[0].flatten(1).contiguous().numpy()
+
+    def carried(
+        self, raw: Float[Tensor, "tokens channels"] | None, transforms: Float[np.ndarray, "active 12"]
+    ) -> Gaussians:
+        """Gaussians with their deltas (none if ``raw`` is None) in the pose; the next call writes over them."""
+        avatar = self._avatar
+        carry(
+            self._joints, self._weights, transforms, raw is None, self._moved_row, self._moved.numpy(),
+            (self._between[-1] if raw is None else raw).numpy(), avatar.networks.gaussians_per_token,
+            np.float32(avatar.pose_head.reach), avatar.pose_head.alone, *self._rest,
+            *(getattr(self._driven, f.name).numpy() for f in fields(Gaussians)),
+        )  # fmt: skip
+        return self._driven
+
+    @property
+    def influences(self) -> int:
+        """Joints that are looked at for each Gaussian."""
+        return self._joints.shape[1]
 
 
 def draw(

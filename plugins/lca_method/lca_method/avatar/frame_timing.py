@@ -15,11 +15,12 @@ from lca_method.avatar.viewpoints import cameras_around
 from lca_method.batch import DrivingSignal
 from lca_method.networks.deformer import frame_of_body
 from lca_shared.body.model import BodyPose
+from lca_shared.cameras import Cameras
 from lca_shared.rendering import rasterize
 
 PARTS = ("driving vector", "pose head", "body", "skinning", "rasterizer")
-"""driving vector: numbers from pose, expression, gaze; pose head: the network and adding its deltas; body: forward
-kinematics and expressions; skinning: Gaussians carried into the world."""
+"""driving vector: numbers from pose, expression, gaze; pose head: the network; body: kinematics and expressions;
+skinning: deltas added and Gaussians carried into the world; rasterizer: the picture (on a CPU as bytes)."""
 _WARM_UP = 5
 
 
@@ -28,9 +29,9 @@ class FrameTiming:
     """Medians over frames."""
 
     parts: Mapping[str, float]
-    """Milliseconds of each of :data:`PARTS`, timed one by one."""
+    """Milliseconds of each of :data:`PARTS`."""
     whole: float
-    """Milliseconds of a frame through ``Avatar.render``."""
+    """Milliseconds of a frame."""
 
 
 def timed_frames(avatar: Avatar, size: int, frames: int) -> FrameTiming:
@@ -43,38 +44,58 @@ def timed_frames(avatar: Avatar, size: int, frames: int) -> FrameTiming:
     """
     device = avatar.device
     camera = cameras_around(avatar.body, torch.zeros(1, 3), (size, size))[0].to(device)
-    white = torch.ones(3, device=device)
+    frame_parts: Steps = _cpu_steps(avatar, camera) if device.type == "cpu" else _torch_steps(avatar, camera)
     parts: dict[str, list[float]] = {name: [] for name in PARTS}
     whole = []
     with torch.inference_mode():
         for frame in range(-_WARM_UP, frames):
             signal = _waving(avatar, frame)
-            own, _ = _timed(device, partial(avatar.render, camera, signal.pose, signal.expression, background=white))
-            split = _parts(avatar, signal, camera, white)
+            took, value = {}, None
+            start = time.perf_counter()
+            for name, step in zip(PARTS, frame_parts, strict=True):
+                took[name], value = _timed(device, partial(step, signal, value))
             if frame >= 0:
-                whole.append(own)
-                for name, value in split.items():
-                    parts[name].append(value)
+                whole.append(1000 * (time.perf_counter() - start))
+                for name, spent in took.items():
+                    parts[name].append(spent)
     return FrameTiming({name: median(values) for name, values in parts.items()}, median(whole))
 
 
-def _parts(avatar: Avatar, signal: DrivingSignal, camera: Any, background: torch.Tensor) -> dict[str, float]:
-    device, network = avatar.device, avatar.driving_vector
-    found = {}
-    found["driving vector"], vector = _timed(device, lambda: network(signal))
-    found["pose head"], moved = _timed(
-        device, lambda: avatar.pose_head(avatar.token_half, vector).in_full().applied_to(avatar.canonical)
+Steps = tuple[Callable[[DrivingSignal, Any], Any], ...]
+"""For each of :data:`PARTS`: from the signal and what the step before returned to what the next one gets."""
+
+
+def _cpu_steps(avatar: Avatar, camera: Cameras) -> Steps:
+    """As ``lca drive`` draws on a CPU."""
+    from lca_method.avatar.cpu_driver import CpuDriver, draw
+
+    driver, white = CpuDriver(avatar), torch.ones(3)
+    out = torch.empty(camera.height, camera.width, 3, dtype=torch.uint8)
+    return (
+        lambda signal, _: avatar.driving_vector(signal),
+        lambda _, vector: driver.deltas(vector),
+        lambda signal, raw: (raw, driver.transforms(signal)),
+        lambda _, both: driver.carried(*both),
+        lambda _, gaussians: draw(gaussians, camera, white, out),
     )
 
-    def set_up():
-        expressive = avatar.networks.template_expression
-        expression = network.expression.template_coefficients(signal) if expressive else None
-        return frame_of_body(avatar.body, signal.expression.new_zeros(1, 0), signal.pose, expression)
 
-    found["body"], frame = _timed(device, set_up)
-    found["skinning"], gaussians = _timed(device, lambda: frame.carried(moved))
-    found["rasterizer"], _ = _timed(device, lambda: rasterize(gaussians, camera, background=background))
-    return found
+def _torch_steps(avatar: Avatar, camera: Cameras) -> Steps:
+    """As ``Avatar.render`` draws, on any device."""
+    network, expressive = avatar.driving_vector, avatar.networks.template_expression
+    white = torch.ones(3, device=avatar.device)
+
+    def set_up(signal: DrivingSignal, moved: Any) -> Any:
+        expression = network.expression.template_coefficients(signal) if expressive else None
+        return frame_of_body(avatar.body, signal.expression.new_zeros(1, 0), signal.pose, expression), moved
+
+    return (
+        lambda signal, _: network(signal),
+        lambda _, vector: avatar.pose_head(avatar.token_half, vector).in_full().applied_to(avatar.canonical),
+        set_up,
+        lambda _, both: both[0].carried(both[1]),
+        lambda _, gaussians: rasterize(gaussians, camera, background=white),
+    )
 
 
 def _waving(avatar: Avatar, frame: int) -> DrivingSignal:
