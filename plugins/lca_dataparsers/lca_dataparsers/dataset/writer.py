@@ -40,7 +40,8 @@ from lca_shared.storage import write_json
 
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 WrittenFrame = (
-    tuple[FrameRecord, np.ndarray, np.ndarray] | tuple[FrameRecord, np.ndarray, np.ndarray, np.ndarray | None]
+    tuple[FrameRecord, np.ndarray | None, np.ndarray]
+    | tuple[FrameRecord, np.ndarray | None, np.ndarray, np.ndarray | None]
 )
 """A row with its picture, its mask and perhaps a mask of the loose garment."""
 _SAME = ("kind", "body_model", "driven_joints", "shape_names", "expression_names")
@@ -92,6 +93,7 @@ class DatasetWriter:
         lights: LightRig | None = None,
         in_place: InPlacePictures | None = None,
         backgrounds: Mapping[str, np.ndarray] | None = None,
+        work: Path | None = None,
     ) -> Path:
         """Write a subject; frames are taken one at a time, so that a generator keeps memory small.
 
@@ -105,6 +107,8 @@ class DatasetWriter:
             in_place: where pictures lie that are not copied: of frames whose path (``picture_paths``) is listed there
                 only the row is written.
             backgrounds: the empty studio by camera (uint8 [h, w, 3] RGB); goes to ``backgrounds/{camera}.png``.
+            work: a folder on the same disk where the subject is put together. It is kept if that breaks off, and
+                images that are in it need not be given again (None in place of the image).
 
         Returns:
             The subject's folder.
@@ -122,8 +126,9 @@ class DatasetWriter:
         target = self.root / SUBJECTS_FOLDER / subject.id
         if target.exists() and not overwrite:
             raise UserError(f"{target} exists already. Remove it, or choose another output folder.")
-        folder = target.with_name(f".{subject.id}.{os.getpid()}.writing")
-        shutil.rmtree(folder, ignore_errors=True)
+        folder = work or target.with_name(f".{subject.id}.{os.getpid()}.writing")
+        if work is None:
+            shutil.rmtree(folder, ignore_errors=True)
         try:
             for name in ("images", "masks"):
                 self._make(folder / name)
@@ -146,7 +151,8 @@ class DatasetWriter:
             write_json(folder / SUBJECT_FILE, content)
             self._put_in_place(folder, target)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            if work is None:
+                shutil.rmtree(folder, ignore_errors=True)
         return target
 
     def picture_paths(self, frame: int, camera: str) -> tuple[str, str]:
@@ -157,23 +163,26 @@ class DatasetWriter:
     def _write_frame(self, folder: Path, frame: WrittenFrame, elsewhere: Container[str]) -> FrameRecord:
         record, image, mask = frame[:3]
         garment = frame[3] if len(frame) == 4 else None
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        if image is not None and (image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3):
             raise ValueError(f"images are uint8 [h, w, 3], not {image.dtype} {image.shape}")
+        height, width = mask.shape if image is None else image.shape[:2]
         for one in (mask,) if garment is None else (mask, garment):
-            if one.dtype != np.uint8 or one.shape != image.shape[:2]:
-                raise ValueError(f"masks are uint8 {image.shape[:2]}, not {one.dtype} {one.shape}")
+            if one.dtype != np.uint8 or one.shape != (height, width):
+                raise ValueError(f"masks are uint8 {(height, width)}, not {one.dtype} {one.shape}")
         for name, shape in array_shapes(self.info).items():
             if name == VISIBLE_FIELD and record.joint_visible is None:
                 continue
             if np.shape(getattr(record, name)) != shape:
                 raise ValueError(f"{name} has shape {np.shape(getattr(record, name))}, not {shape}")
         image_path, mask_path = self.picture_paths(record.frame, record.camera)
-        record = replace(record, image=image_path, mask=mask_path, width=image.shape[1], height=image.shape[0])
+        record = replace(record, image=image_path, mask=mask_path, width=width, height=height)
         options = []
         if self._image_format == "jpg":
             sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
             options = [cv2.IMWRITE_JPEG_QUALITY, self._jpeg_quality, *sampling]
-        if record.image not in elsewhere:
+        if image is None and record.image not in elsewhere and not (folder / record.image).exists():
+            raise ValueError(f"no image for {record.image}, and none was written before")
+        if image is not None and record.image not in elsewhere:
             _write_picture(folder / record.image, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
         if record.mask not in elsewhere:
             _write_picture(folder / record.mask, mask, [])
@@ -220,6 +229,8 @@ def _write_picture(path: Path, picture: np.ndarray, options: list[int]) -> None:
     if not ok:
         raise ValueError(f"cannot encode a picture of shape {picture.shape} as {path.suffix}")
     try:
-        path.write_bytes(encoded.tobytes())
+        part = path.with_name(f"{path.name}.part")  # a file of the right name is whole
+        part.write_bytes(encoded.tobytes())
+        os.replace(part, path)
     except OSError as error:
         raise UserError(f"Cannot write {path}: {error.strerror}.") from error

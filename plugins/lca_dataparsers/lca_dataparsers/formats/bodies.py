@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -21,6 +22,29 @@ from lca_shared.body import BodyPose, get_body_model
 from lca_shared.errors import UserError
 from lca_shared.storage import atomic_path
 from lca_shared.tensors import Float, Tensor
+
+
+@runtime_checkable
+class KeptViews(Protocol):
+    """Where it is kept what the detectors saw, so that no picture is looked at twice."""
+
+    @property
+    def masks(self) -> Path:
+        """Folder of the detectors' masks (:func:`mask_path`)."""
+        ...
+
+    def looked(self, view: CaptureView) -> bool:
+        """Whether the detectors have looked at a picture."""
+        ...
+
+    def found(self, view: CaptureView, picture: RigPicture) -> View | None:
+        """What they saw in it; ``picture`` is without pixels."""
+        ...
+
+    def keep(self, view: CaptureView, found: View | None) -> None:
+        """Keep what they saw."""
+        ...
+
 
 USUAL_TRUNK_AND_LEGS = 1.32
 """Metres along shoulders' middle, hips' middle, knees, ankles of an adult of 1.7 m as detectors see them."""
@@ -115,7 +139,7 @@ def fitted_body(
     capture: Capture,
     reader: SourceReader,
     estimators: list[PersonEstimator],
-    masks: Path,
+    kept_views: KeptViews,
     most_cameras: int,
     seen: Callable[[int], None] = lambda pictures: None,
     fitted: Callable[[float], None] = lambda share: None,
@@ -126,7 +150,7 @@ def fitted_body(
         capture: Z up; its world in metres, unless it is not ``metric``.
         reader: of its pictures.
         estimators: one per thread.
-        masks: a folder where the detectors' masks go of views whose mask the capture lacks (:func:`mask_path`).
+        kept_views: keeps what they saw, and their masks of views whose mask the capture lacks.
         most_cameras: detectors look through so many, spread around the person; through all where masks are lacking.
         seen: called with the number of pictures looked at since the last call.
         fitted: called with the share of the fit that is done.
@@ -143,6 +167,10 @@ def fitted_body(
         idle.put(estimator)
 
     def look(view: CaptureView) -> View | None:
+        bare = _without_pixels(capture, view, moments[view.frame])
+        if kept_views.looked(view):
+            found = kept_views.found(view, bare)
+            return found if view.camera in chosen else None
         picture = rig_picture(capture, reader, view, moments[view.frame])
         estimator = idle.get()
         try:
@@ -151,8 +179,11 @@ def fitted_body(
             idle.put(estimator)
         if view.mask is None:
             height, width = picture.image.shape[:2]
-            _keep(mask_path(masks, view), found.mask if found is not None else np.zeros((height, width), np.uint8))
-        return replace(found, mask=found.mask[:0]) if found is not None and view.camera in chosen else None
+            mask = found.mask if found is not None else np.zeros((height, width), np.uint8)
+            _keep(mask_path(kept_views.masks, view), mask)
+        found = None if found is None else replace(found, picture=bare, mask=found.mask[:0])
+        kept_views.keep(view, found)  # after its mask
+        return found if view.camera in chosen else None
 
     views: list[View] = []
     with ThreadPoolExecutor(len(estimators)) as pool:
@@ -182,6 +213,15 @@ def fitted_body(
 
 def rig_picture(capture: Capture, reader: SourceReader, view: CaptureView, moment: int) -> RigPicture:
     """A picture of the capture as it is seen, with its camera."""
+    treatment = capture.cameras[view.camera].treatment
+    return replace(
+        _without_pixels(capture, view, moment),
+        image=reader.image(view.image, treatment),
+        mask=None if view.mask is None else reader.mask(view.mask, treatment),
+    )
+
+
+def _without_pixels(capture: Capture, view: CaptureView, moment: int) -> RigPicture:
     camera = capture.cameras[view.camera]
     dark = capture.lights is not None and view.light_pattern >= 0
     dark = dark and not capture.lights.patterns[view.light_pattern].fully_lit  # type: ignore[union-attr]
@@ -189,8 +229,8 @@ def rig_picture(capture: Capture, reader: SourceReader, view: CaptureView, momen
         moment=moment,
         time=moment / capture.rate,
         camera=view.camera,
-        image=reader.image(view.image, camera.treatment),
-        mask=None if view.mask is None else reader.mask(view.mask, camera.treatment),
+        image=np.zeros((0, 0, 3), np.uint8),
+        mask=None,
         intrinsics=camera.intrinsics,
         camera_from_world=camera.camera_from_world,
         dark=dark,

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,8 @@ from lca_dataparsers.formats.axes import world_from_capture
 from lca_dataparsers.formats.bodies import CaptureBody, fitted_body, mask_path, no_body, registered_body
 from lca_dataparsers.formats.capture import Capture, CaptureView
 from lca_dataparsers.formats.command import OVERLAY_FOLDER, WORK_FOLDER, ImportConfig
+from lca_dataparsers.formats.import_report import ImportedSubject, import_report
+from lca_dataparsers.formats.kept_work import KeptWork
 from lca_dataparsers.formats.moving import fitted_moving_body
 from lca_dataparsers.formats.registry import open_capture
 from lca_dataparsers.formats.rows import MeasuredView, RowMaker
@@ -29,32 +31,7 @@ from lca_shared.body import get_body_model
 from lca_shared.errors import UserError
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-
-@dataclass(frozen=True)
-class ImportedSubject:
-    """What was written."""
-
-    subject: str
-    pictures: int
-    cameras: int
-    moments: int
-    fitted: bool
-    report: dict[str, Any]
-
-    def table(self) -> "Table":
-        """A table to read: per camera how well the body lies on the masks."""
-        from rich.table import Table
-
-        title = f"{self.subject}: {self.moments} moments"
-        table = Table(title=title, box=None, padding=(0, 2, 0, 0))
-        for column in ("camera", "pictures", "silhouette IoU", "body inside mask"):
-            table.add_column(column, justify="left" if column == "camera" else "right")
-        for name, row in self.report["cameras"].items():
-            values = [f"{row[key]:.3f}" if row[key] is not None else "" for key in ("iou", "inside")]
-            table.add_row(name, str(row["pictures"]), *values)
-        return table
+    pass
 
 
 def import_capture(config: ImportConfig) -> ImportedSubject | None:
@@ -75,7 +52,8 @@ def import_capture(config: ImportConfig) -> ImportedSubject | None:
             unpack(source, folder)
             return _import(config, folder)
         finally:
-            shutil.rmtree(config.output_dir / WORK_FOLDER, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
+            _remove_if_empty(folder.parent)
     return _import(config, source)
 
 
@@ -103,16 +81,21 @@ def _import(config: ImportConfig, source: Path) -> ImportedSubject | None:
         return None
     capture = turned_upright(capture, config)
     reader = SourceReader(capture.root)
-    masks = config.output_dir / WORK_FOLDER / name
+    kept = KeptWork(config.output_dir / WORK_FOLDER / name, config, capture)
     try:
         with Stages() as stages:
-            body, capture = _body(config, capture, reader, masks, stages)
-            return _write(config, scaled(capture, body.unit), reader, body, masks, writer, name, licence, stages)
+            body, capture = _body(config, capture, reader, kept, stages)
+            written = _write(config, scaled(capture, body.unit), reader, body, kept, writer, name, licence, stages)
     finally:
         reader.close()
-        shutil.rmtree(masks, ignore_errors=True)
-        if masks.parent.is_dir() and not any(masks.parent.iterdir()):
-            masks.parent.rmdir()
+    shutil.rmtree(kept.folder)
+    _remove_if_empty(kept.folder.parent)
+    return written
+
+
+def _remove_if_empty(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def dataset_info(kind: str, licence: str, source: str, model: str) -> DatasetInfo:
@@ -162,7 +145,7 @@ def scaled(capture: Capture, unit: float) -> Capture:
 
 
 def _body(
-    config: ImportConfig, capture: Capture, reader: SourceReader, masks: Path, stages: Stages
+    config: ImportConfig, capture: Capture, reader: SourceReader, kept: KeptWork, stages: Stages
 ) -> tuple[CaptureBody, Capture]:
     lacking = sum(view.mask is None for view in capture.views)
     if config.body == "none":
@@ -176,6 +159,8 @@ def _body(
         if lacking:
             raise UserError(f"{capture.name}: {lacking} pictures have no mask. Import with --body fit.")
         return registered_body(capture), capture
+    if not capture.moving and (body := kept.body()) is not None:
+        return body, capture
     from lca_dataparsers.processing.estimators import build_estimator
 
     count = config.workers or min(4, os.cpu_count() or 1)
@@ -195,7 +180,9 @@ def _body(
 
             if capture.moving:
                 return fitted_moving_body(capture, reader, estimators[0], looked, told)
-            return fitted_body(capture, reader, estimators, masks, config.fit_cameras, looked, told), capture
+            body = fitted_body(capture, reader, estimators, kept, config.fit_cameras, looked, told)
+            kept.keep_body(body)
+            return body, capture
     finally:
         for estimator in estimators:
             estimator.close()
@@ -206,7 +193,7 @@ def _write(
     capture: Capture,
     reader: SourceReader,
     body: CaptureBody,
-    masks: Path,
+    work: KeptWork,
     writer: DatasetWriter,
     name: str,
     licence: str,
@@ -219,25 +206,28 @@ def _write(
     measured: dict[str, list[MeasuredView]] = {camera: [] for camera in capture.cameras}
     report: dict[str, Any] = {}
 
-    def frames() -> Iterator[tuple[FrameRecord, np.ndarray, np.ndarray]]:
+    def frames() -> Iterator[tuple[FrameRecord, np.ndarray | None, np.ndarray]]:
         with stages.stage("writing", len(views)) as advance:
             for view in views:
                 camera = capture.cameras[view.camera]
-                mask = _mask(view, capture, reader, masks)
-                image = reader.image(view.image, camera.treatment)
-                if mask.shape != image.shape[:2] or image.shape[1::-1] != (camera.width, camera.height):
+                mask = _mask(view, capture, reader, work.masks)
+                shown = sheet is not None and sheet.wants(view)
+                there = (work.subject / writer.picture_paths(view.frame, _stored_camera(capture, view))[0]).exists()
+                image = reader.image(view.image, camera.treatment) if shown or not there else None
+                size = mask.shape if image is None else image.shape[:2]
+                if mask.shape != size or size[::-1] != (camera.width, camera.height):
                     raise UserError(
-                        f"{view.image.name(capture.root)} is {image.shape[1]} x {image.shape[0]}, its mask "
+                        f"{view.image.name(capture.root)} is {size[1]} x {size[0]}, its mask "
                         f"{mask.shape[1]} x {mask.shape[0]}, and the camera {camera.width} x {camera.height}: they do "
                         "not belong together."
                     )
                 record, found = maker.row(view, camera, mask)
                 measured[view.camera].append(found)
-                if sheet is not None and sheet.wants(view):
+                if sheet is not None and shown and image is not None:
                     sheet.add(view, image, mask, maker.vertices(view.frame), camera)
                 yield replace(record, camera=_stored_camera(capture, view)), image, mask
                 advance(1)
-            report.update(_report(config, capture, body, measured))
+            report.update(import_report(config, capture, body, measured))
 
     writer.write_subject(
         SubjectInfo(
@@ -256,6 +246,7 @@ def _write(
             camera: reader.image(source, capture.cameras[camera].treatment)
             for camera, source in capture.backgrounds.items()
         },
+        work=work.subject,
     )
     if sheet is not None:
         sheet.write(config.output_dir / OVERLAY_FOLDER / f"{name}.jpg")
@@ -286,37 +277,3 @@ def _in_place(capture: Capture, views: list[CaptureView], writer: DatasetWriter)
             pictures[mask] = (view.mask, view.camera)
     treatments = {name: camera.treatment for name, camera in capture.cameras.items()}
     return InPlacePictures(capture.root.resolve(), pictures, treatments)
-
-
-def _report(
-    config: ImportConfig, capture: Capture, body: CaptureBody, measured: dict[str, list[MeasuredView]]
-) -> dict[str, Any]:
-    def middle(values: list[float]) -> float | None:
-        known = [value for value in values if np.isfinite(value)]
-        return round(float(np.median(known)), 4) if known else None
-
-    if capture.moving:
-        measured = {"0": [one for found in measured.values() for one in found]}
-    cameras = {
-        name: {
-            "pictures": len(found),
-            "iou": middle([one.iou for one in found]),
-            "inside": middle([one.inside for one in found]),
-        }
-        for name, found in measured.items()
-        if found
-    }
-    turn = capture.world_from_capture
-    return {
-        "format": config.format,
-        "capture": capture.name,
-        "person": capture.person,
-        "refused": {},
-        "iou": middle([one.iou for found in measured.values() for one in found]),
-        "cameras": cameras,
-        "world_from_capture": None if turn is None else [[float(value) for value in row] for row in turn],
-        "frame_splits": {str(frame): split for frame, split in capture.frame_splits.items()},
-        "light_patterns": None if capture.lights is None else len(capture.lights.patterns),
-        "notes": list(capture.notes),
-        **body.report,
-    }
