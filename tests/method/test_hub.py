@@ -101,6 +101,17 @@ def test_a_card_is_filled_from_the_run(hub: Hub, run: Path, people: Path) -> Non
     assert str(people) not in card.text
 
 
+def test_a_model_that_was_pulled_keeps_its_card_unless_told_otherwise(hub: Hub, run: Path, tmp_path: Path) -> None:
+    assert main(["push", str(run), "ann/small", "--licence", "apache-2.0"]) == 0
+    assert main(["pull", "ann/small", "--output", str(tmp_path / "back")]) == 0
+    assert main(["push", str(tmp_path / "back"), "ann/copy"]) == 0
+    assert hub.files("ann/copy") == hub.files("ann/small")
+    assert main(["push", str(tmp_path / "back"), "ann/copy", "--licence", "mit"]) == 0
+    card = ModelCard.load("ann/copy")
+    assert card.data.license == "mit"
+    assert "| people | wild | 5 (3 train, 1 val, 1 test) |" in card.text
+
+
 def test_an_avatar_needs_a_word_about_consent_in_public(hub: Hub, bundle: Path, tmp_path: Path, capsys) -> None:
     assert main(["push", str(bundle), "ann/me"]) == 1
     assert "--consent" in said(capsys)

@@ -85,6 +85,8 @@ def test_every_name_finds_the_same_model(run: Path, hub: Hub, tmp_path: Path, mo
     monkeypatch.setitem(SHIPPED, "tiny", ShippedModel(tmp_path / "pulled", "for this test"))
     monkeypatch.chdir(tmp_path)
     original = load_network(run)
+    LCA.from_pretrained("ann/small").save_pretrained(tmp_path / "again")
+    assert load_network("again").settings == original.settings
     for place in (
         "ann/small",
         Path("ann/small@v2"),

@@ -7,7 +7,7 @@ import torch
 from huggingface_hub import ModelCard, PyTorchModelHubMixin
 
 from lca_method.hub.failures import hub_errors
-from lca_method.hub.model_folder import ModelRecord, write_model
+from lca_method.hub.model_folder import ModelRecord, read_record, write_model
 from lca_method.made_with import made_with
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ class PretrainedNetwork(PyTorchModelHubMixin, library_name="lca-method", pipelin
         from lca_method.trained_network import read_network
 
         place = f"{pretrained_model_name_or_path}@{revision}" if revision else pretrained_model_name_or_path
-        network, _, _ = read_network(place, body, encoder)
+        network, _, path = read_network(place, body, encoder)
+        if path.suffix == ".safetensors":
+            network.hub_record = read_record(path.parent)
         return network.to(device).eval()
 
     def _save_pretrained(self, save_directory: Path) -> None:

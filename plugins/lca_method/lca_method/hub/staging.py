@@ -29,7 +29,7 @@ from lca_shared.errors import UserError
 
 @dataclass(frozen=True)
 class CardWords:
-    """What a card says that no file knows."""
+    """What a card says that no file knows. A model's folder keeps its own card if none of these is given."""
 
     hub_id: str
     licence: str | None = None
@@ -109,7 +109,8 @@ def write_shared_model(path: Path, folder: Path, words: CardWords, half: bool = 
         if (source / name).is_file():
             shutil.copyfile(source / name, folder / name)
     own = source / CARD_FILE
-    if weights.suffix == ".safetensors" and own.is_file():
+    new_words = words.licence or words.consent or words.trained_on
+    if weights.suffix == ".safetensors" and own.is_file() and not new_words:
         shutil.copyfile(own, folder / CARD_FILE)
         return
     card = model_card(
