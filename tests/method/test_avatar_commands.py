@@ -12,6 +12,7 @@ from PIL import Image
 
 from lca_dataparsers.dataset.reader import AvatarDataset
 from lca_method.avatar.bundle import AvatarRecord, load_avatar, save_avatar
+from lca_method.avatar.creating import left_out
 from lca_method.avatar.filming import filmed, in_batches
 from lca_method.avatar.from_network import avatar_of
 from lca_method.avatar.motion import Motion, leg_length
@@ -196,6 +197,14 @@ def test_cameras_between_two_lie_on_the_way(motion: Motion) -> None:
     torch.testing.assert_close(moved.camera_from_world[0], matrices[0], atol=1e-4, rtol=0)
     angles = [geodesic_angle(moved.camera_from_world[1, :3, :3], matrices[i, :3, :3]) for i in (0, 1)]
     torch.testing.assert_close(angles[0], angles[1], atol=1e-3, rtol=0)
+
+
+def test_photos_that_were_left_out_are_named_with_their_reason() -> None:
+    photos = [Path("me/a.jpg"), Path("b/a.jpg"), Path("c.png")]
+    report = {"pictures": 3, "used": 1, "left_out": {"01_a.jpg": "no person", "02_c.png": "blurred"}}
+    lines = ["Not used: b/a.jpg (no person).", "Not used: c.png (blurred).", "Used 1 of 3 pictures."]
+    assert left_out(report, photos) == lines
+    assert left_out({}, photos) == left_out({**report, "left_out": {}}, photos) == []
 
 
 def test_driving_by_command(bundle, motion: Motion, tmp_path: Path, capsys) -> None:

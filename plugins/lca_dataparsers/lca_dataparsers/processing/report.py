@@ -35,6 +35,9 @@ def make_report(clip: FittedClip, reasons: list[str]) -> dict[str, Any]:
         "pictures": len(reasons),
         "used": reasons.count(""),
         "refused": counted(reasons),
+        "left_out": {
+            note.name: reason for note, reason in zip(clip.notes, reasons, strict=True) if note.name and reason
+        },
         "duplicates": sum(note.change < DUPLICATE_CHANGE for note in clip.notes),
         "several_people": sum(note.people > 1 for note in clip.notes),
         "face_seen": int((clip.fit.face_confidence > 0).sum()),

@@ -1,7 +1,7 @@
 """From pictures on disk to a bundle on disk."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,8 @@ def create(config: CreateConfig) -> None:
             code = trained.network.encode(references, people.shape(subject), step=trained.training_step)
         avatar = avatar_of(trained.network, code)
         person = people.dataset.subjects[subject]
+        for line in left_out(person.info.report, config.images):
+            print(line)
         reference = motion_of_rows(person, people.dataset.info, rows)
         named = {picture for row in rows if (picture := person.frames["image"][row])}
         record = AvatarRecord(
@@ -64,6 +66,19 @@ def create(config: CreateConfig) -> None:
         f"Wrote {config.output} ({size / 2**20:.1f} MB, {avatar.canonical.count} Gaussians, made from {len(rows)} "
         f"pictures). Next: lca drive {config.output} --motion DATASET --output video.mp4"
     )
+
+
+def left_out(report: Mapping[str, Any], images: Sequence[Path]) -> list[str]:
+    """Lines that say which photos could not be used, and why.
+
+    Args:
+        report: of processing, in ``subject.json``; empty for datasets from elsewhere.
+        images: as they were given.
+    """
+    names = {f"{index:02d}_{path.name}": str(path) for index, path in enumerate(images)}
+    refused = report.get("left_out", {})
+    lines = [f"Not used: {names.get(name, name)} ({reason})." for name, reason in refused.items()]
+    return [*lines, f"Used {report['used']} of {report['pictures']} pictures."] if lines else lines
 
 
 def preview(avatar: Avatar, path: Path, turntable: bool) -> None:
