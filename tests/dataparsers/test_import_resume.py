@@ -2,7 +2,7 @@
 
 import hashlib
 from contextlib import closing
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from unittest.mock import MagicMock
 
@@ -90,7 +90,8 @@ def test_pictures_that_were_looked_at_are_not_looked_at_again(setting, monkeypat
         if len(seen) == 2:
             return None
         row = empty_observations(np.array([picture.time]), (512, 512))
-        row.body_points[0], row.masks[0] = random.normal(size=(33, 2)), random.integers(0, 256, (256, 256))
+        row.body_points[0] = random.normal(size=(33, 2))
+        row = replace(row, masks=random.integers(0, 256, (1, 256, 256)).astype(np.uint8))
         inside = random.random((256, 256)) > 0.5
         return View(picture, row, picture.intrinsics, inside, np.zeros((4, 4), np.uint8), random.random(4))
 
@@ -119,7 +120,8 @@ def test_what_is_kept_is_exact(setting) -> None:
     view = capture.views[0]
     picture = bodies._without_pixels(capture, view, 0)
     row = empty_observations(np.array([0.5]), (512, 512))
-    row.face_points[0], row.masks[0] = random.normal(size=(478, 2)), random.integers(0, 256, (256, 256))
+    row.face_points[0] = random.normal(size=(478, 2))
+    row = replace(row, masks=random.integers(0, 256, (1, 256, 256)).astype(np.uint8))
     found = View(
         picture,
         row,
