@@ -1,6 +1,7 @@
 """Shots, tracks of people, filters, and many inputs at a time."""
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -180,7 +181,8 @@ def test_a_task_that_dies_or_hangs_takes_nobody_with_it() -> None:
 def test_tasks_on_a_local_ray_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ray")
     monkeypatch.setenv("HOME", str(tmp_path))  # Ray keeps a token there
-    monkeypatch.setenv("PYTHONPATH", str(Path(moody_tasks.__file__).parent))  # so that its workers find the task
+    tasks_folder = str(Path(moody_tasks.__file__).parent)  # so that its workers find the task
+    monkeypatch.setenv("PYTHONPATH", tasks_folder, prepend=os.pathsep)
     from lca_dataparsers.processing.ray_workers import run_on_ray
     from lca_shared.errors import UserError
 

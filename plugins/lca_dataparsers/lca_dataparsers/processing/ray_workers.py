@@ -31,7 +31,7 @@ def run_on_ray(
     options: dict[str, Any] = {"num_cpus": jobs or None} if address == "local" else {"address": address}
     try:
         ray.init(include_dashboard=False, log_to_driver=False, **options)
-    except Exception as error:  # Ray raises plain ones when it cannot start
+    except (Exception, SystemExit) as error:  # plain ones when it cannot start, an exit when nobody answers
         raise UserError(
             f"No Ray cluster can be reached at {address!r} ({error}). --ray local starts one here."
         ) from error
