@@ -119,7 +119,7 @@ def shard_reading(dataset: Path, folder: Path) -> tuple[float, int, int]:
     from lca_dataparsers.shards.reader import ShardedDataset
     from lca_dataparsers.shards.writing import write_shards
 
-    write_shards(ShardConfig(dataset, folder))
+    info, _ = write_shards(ShardConfig(dataset, folder))
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     shards, rows = ShardedDataset.open(folder), []
     for group in ("train", "val", "test"):
@@ -130,7 +130,7 @@ def shard_reading(dataset: Path, folder: Path) -> tuple[float, int, int]:
     start = time.process_time()
     for subject, row in chosen:
         subject.load(row)
-    return READ_ROWS / (time.process_time() - start), len(rows), size
+    return READ_ROWS / (time.process_time() - start), sum(group.rows for group in info.groups.values()), size
 
 
 def table(runs: list[Run]) -> str:
