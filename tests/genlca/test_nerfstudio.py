@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+import two_generators
 import yaml
 from nerfstudio.configs.method_configs import all_methods
 from nerfstudio.engine.trainer import TrainerConfig
@@ -129,3 +130,16 @@ def test_what_does_not_fit_is_said(tokens: Path, latents: Path, lca_run: Path, t
     other.load_checkpoint = next(trainer.checkpoint_dir.glob("*.ckpt"))
     with pytest.raises(UserError, match="width"):
         trained(other)
+
+
+@pytest.mark.slow
+def test_two_processes_learn_the_same_from_different_people(
+    tokens: Path, latents: Path, lca_run: Path, tmp_path: Path
+) -> None:
+    address = f"file://{tmp_path / 'meeting'}"
+    where = {"tokens": tokens, "latents": latents, "lca": lca_run}
+    torch.multiprocessing.spawn(two_generators.train, (2, address, where, tmp_path), nprocs=2)
+    first, second = (torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1))
+    assert torch.equal(first["weights"], second["weights"])
+    assert not torch.equal(first["seen"], second["seen"])
+    assert len(list(tmp_path.rglob("model_index.json"))) == 1

@@ -10,6 +10,7 @@ import torch
 from genlca_method.cli import main
 from genlca_method.tokens.captions import from_attributes, sentence
 from genlca_method.tokens.layout import TokenLayout
+from genlca_method.tokens.part_pictures import part_pictures
 from genlca_method.tokens.parts import PARTS, anchor_parts
 from genlca_method.tokens.shards import TokenShards
 from genlca_method.visibility.anchor_views import VisibilityConfig
@@ -123,6 +124,35 @@ def test_every_anchor_is_in_one_part() -> None:
     assert min(int(mask.sum()) for mask in parts.values()) > 10
     assert height[parts["shoes"]].max() < height[parts["lower"]].max() < height[parts["upper"]].max()
     assert height[parts["face"]].min() > height[parts["lower"]].max()
+
+
+def test_parts_are_cut_where_they_are(people: Path, lca: TrainedNetwork) -> None:
+    """The upper half of the body's pictures red, the lower blue, heads' own pictures green."""
+    shown = ShownPeople.open(people, lca)
+    shape, rows = shown.shape("anna"), (0, 2, 4)
+    references = shown.reader.references("anna", rows)
+    assert references.fit is not None
+    anchors = place(lca.body, PlacementConfig(tokens=512, gaussians_per_token=1)).tokens
+    views = person_views(lca.body, anchors, shape, references, VisibilityConfig())
+    posed = lca.body.skinned(lca.body.shaped(shape, references.fit.expression), references.fit.pose)
+    points = anchors.read(posed, lca.body.faces)
+    parts = anchor_parts(lca.body, anchors)
+    body = torch.zeros_like(references.images)
+    body[:, 0, :16], body[:, 2, 16:] = 1.0, 1.0
+    head = torch.zeros_like(references.face_images)
+    head[:, 1] = 1.0
+    painted = replace(
+        references,
+        images=body,
+        masks=torch.ones_like(references.masks),
+        face_images=head,
+        face_masks=torch.ones_like(references.face_masks),
+    )
+    pictures = part_pictures(painted, points, views, parts, 16)
+    assert {"face", "upper", "lower", "whole"} <= set(pictures)
+    middle = {name: picture[:, 4:12, 4:12].mean(dim=(1, 2)) for name, picture in pictures.items()}
+    assert middle["face"][1] > 0.9 and middle["lower"][2] > 0.7 and middle["upper"][0] > 0.5
+    assert float(pictures["whole"][0, 4].mean()) > 0.4 and float(pictures["whole"][2, 12].mean()) > 0.4
 
 
 def test_captions_say_every_attribute() -> None:

@@ -15,6 +15,8 @@ _LEAST_SEEN = 0.2
 """Share of a part's anchors that the best view must show; else there is no picture of the part."""
 _MARGIN = 0.15
 """Around the part's anchors on each side, as a share of the box."""
+_ON_THE_HEAD = ("face", "hair")
+"""Parts that the head's own picture shows larger."""
 
 
 def part_pictures(
@@ -38,8 +40,7 @@ def part_pictures(
     """
     if references.fit is None:
         raise UserError("Pictures of parts need the body that was fitted to each reference view (ReferenceViews.fit).")
-    pixels, _ = project(references.fit.cameras, points)
-    found = {}
+    fit, found = references.fit, {}
     for name in IMAGE_PARTS:
         mask = parts[name] if name in parts else torch.ones_like(parts["face"])
         if not bool(mask.any()):
@@ -48,10 +49,13 @@ def part_pictures(
         best = int(shares.argmax())
         if float(shares[best]) < _LEAST_SEEN:
             continue
-        shown = pixels[best][mask & views.inside[best]]
+        image, person, camera = references.images[best], references.masks[best], fit.cameras[best]
+        if name in _ON_THE_HEAD and bool(references.face_masks[best].any()):
+            image, person, camera = references.face_images[best], references.face_masks[best], fit.face_cameras[best]
+        shown = project(camera, points[best])[0][mask & views.inside[best]]
         low, high = shown.amin(dim=0), shown.amax(dim=0)
         half = float((high - low).max()) * (0.5 + _MARGIN)
-        found[name] = _cut(references.images[best], references.masks[best], (low + high) / 2, half, size)
+        found[name] = _cut(image, person, (low + high) / 2, half, size)
     return found
 
 
