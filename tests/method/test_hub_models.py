@@ -105,7 +105,7 @@ def test_every_name_finds_the_same_model(run: Path, hub: Hub, tmp_path: Path, mo
     assert load_network("ann/small").folder == Path("outputs/ann--small")
 
 
-def test_a_model_in_the_cache_works_offline_and_is_verified(run: Path, hub: Hub, monkeypatch) -> None:
+def test_a_model_in_the_cache_works_offline_and_is_verified(run: Path, hub: Hub, tmp_path: Path, monkeypatch) -> None:
     assert main(["push", str(run), "ann/small"]) == 0
     path = find_checkpoint("ann/small")
     assert {file.name for file in path.parent.iterdir()} == {"config.json", "model.safetensors"}  # what use needs
@@ -121,9 +121,24 @@ def test_a_model_in_the_cache_works_offline_and_is_verified(run: Path, hub: Hub,
     with pytest.raises(UserError, match="came damaged"):
         find_checkpoint("ann/small")
     assert find_checkpoint("ann/small").is_file()
-    hub.spoil.add("model.safetensors")
+    content = path.read_bytes()
     path.unlink()
-    blob.unlink()
+    path.write_bytes(content)  # as on a disk without symbolic links: checksums are asked for
+    assert find_checkpoint("ann/small") == path
+    path.write_bytes(content[:-1] + b"!")
+    with pytest.raises(UserError, match="came damaged"):
+        find_checkpoint("ann/small")
+    assert find_checkpoint("ann/small").is_symlink()
+    store = tmp_path / ("f" * 64)  # contents that several repositories share
+    blob.rename(store)
+    blob.symlink_to(store)
+    assert same(LCA.from_pretrained("ann/small"), load_network(run).network)
+    store.write_bytes(store.read_bytes()[:-1] + b"!")
+    hub.spoil.add("model.safetensors")
+    with pytest.raises(UserError, match="came damaged"):
+        load_network("ann/small")
+    assert not store.exists()
+    assert not blob.is_symlink()
     with pytest.raises(UserError, match="came damaged"):
         load_network("ann/small")
 

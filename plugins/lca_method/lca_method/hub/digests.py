@@ -22,7 +22,7 @@ def check_digests(expected: Mapping[Path, str], name: object) -> None:
     """Compare files with their checksums; those that differ are removed, so that they are fetched again.
 
     Args:
-        expected: checksums by file; a symbolic link's target is removed with it.
+        expected: checksums by file; what a symbolic link leads to is removed with it.
         name: the repository they came from.
 
     Raises:
@@ -30,8 +30,7 @@ def check_digests(expected: Mapping[Path, str], name: object) -> None:
     """
     damaged = [(path, found) for path, wanted in expected.items() if (found := digest(path, wanted)) != wanted]
     for path, _ in damaged:
-        path.resolve().unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
+        _remove(path)
     if damaged:
         path, found = damaged[0]
         others = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
@@ -39,3 +38,11 @@ def check_digests(expected: Mapping[Path, str], name: object) -> None:
             f"{name}: {path.name}{others} came damaged (checksum {found[:12]}..., {expected[path][:12]}... expected) "
             "and was removed. Run the same command again to fetch it anew."
         )
+
+
+def _remove(path: Path) -> None:
+    while path.is_symlink():
+        target = path.parent / path.readlink()
+        path.unlink()
+        path = target
+    path.unlink(missing_ok=True)

@@ -33,8 +33,9 @@ def cached(hub: HubId, kind: Kind) -> Path:
     if missing := [name for name in kind.needed or () if not (folder / name).is_file()]:
         raise UserError(f"{hub} on the Hub holds no {kind.name} of this project: it has no {', '.join(missing)}.")
     files = [path for path in folder.rglob("*") if path.is_file()]
-    blobs = {path: path.resolve().name for path in files}  # the cache names contents by their checksum
-    if not all(_DIGEST.fullmatch(name) for name in blobs.values()):  # where there are no symbolic links
+    # The cache links each file to its content, named by its checksum (which may be a link again, named otherwise).
+    blobs = {path: path.readlink().name if path.is_symlink() else "" for path in files}
+    if not all(_DIGEST.fullmatch(name) for name in blobs.values()):  # a disk without symbolic links
         known = _listed(hub, kind.repository, folder.name)
         blobs = {path: known[path.relative_to(folder).as_posix()] for path in files}
     check_digests(blobs, hub)
