@@ -19,8 +19,9 @@ from lca_method.avatar.motion import Motion, leg_length
 from lca_method.avatar.motion_files import read_motion, write_motion
 from lca_method.avatar.resizing import resized
 from lca_method.avatar.retargeting import retargeted
-from lca_method.avatar.viewpoints import cameras_around, recorded_cameras
+from lca_method.avatar.viewpoints import cameras_around, reach_of, recorded_cameras
 from lca_method.cli import main
+from lca_method.viewing.signals import PanelState, signal_of
 from lca_shared.cameras import Cameras, look_at, pinhole_intrinsics, project
 from lca_shared.errors import UserError
 from lca_shared.rotations import geodesic_angle, rotation_vector_to_matrix
@@ -245,6 +246,17 @@ def _frames(signal, rows):
         expression=signal.expression[rows],
         joint_confidence=None if confidence is None else confidence[rows],
     )
+
+
+def test_outstretched_arms_are_in_the_picture(body) -> None:
+    pose = signal_of(PanelState({"left_arm": 45.0, "right_arm": 45.0}), body).pose
+    reach = reach_of(body, pose)
+    camera = cameras_around(body, torch.zeros(1, 3), (60, 160), reach=reach)
+    points = body.skinned(body.shaped(torch.zeros(len(body.shape_names))), pose)
+    pixels = project(camera, points)[0]
+    assert (pixels > 0).all() and (pixels[..., 0] < 60).all() and (pixels[..., 1] < 160).all()
+    narrow = project(cameras_around(body, torch.zeros(1, 3), (60, 160)), points)[0]
+    assert not (narrow[..., 0] < 60).all()
 
 
 def test_the_camera_goes_once_around(body) -> None:

@@ -72,7 +72,7 @@ def run(config: DriveConfig) -> None:
     from lca_method.avatar.motion_codes import with_codes
     from lca_method.avatar.motion_files import read_motion
     from lca_method.avatar.retargeting import retargeted
-    from lca_method.avatar.viewpoints import cameras_around, recorded_cameras
+    from lca_method.avatar.viewpoints import cameras_around, reach_of, recorded_cameras
     from lca_shared.errors import UserError
 
     background = named_color(config.background)
@@ -105,9 +105,15 @@ def run(config: DriveConfig) -> None:
     if config.camera == "recorded":
         cameras = recorded_cameras(motion, config.size)
     else:
-        way = motion.signal.pose.root_translation
+        pose = motion.signal.pose
         cameras = cameras_around(
-            avatar.body, way, config.size, view=config.camera, turns=config.turns, follow=config.follow
+            avatar.body,
+            pose.root_translation,
+            config.size,
+            view=config.camera,
+            turns=config.turns,
+            follow=config.follow,
+            reach=0.0 if config.camera == "head" else reach_of(avatar.body, pose),
         )
     frames = tqdm(
         filmed(avatar, motion, cameras, background, reuse=True), total=len(motion), desc="filming", unit="frame"

@@ -1,18 +1,22 @@
 """Cameras that look at an avatar."""
 
 import math
+from dataclasses import replace
 from typing import Literal
 
 import torch
 
 from lca_method.avatar.motion import Motion
 from lca_shared.body.compact_body import CompactBody
+from lca_shared.body.model import BodyPose
 from lca_shared.cameras import Cameras, look_at, pinhole_intrinsics
 from lca_shared.errors import UserError
 from lca_shared.tensors import Float, Tensor
 
 DISTANCE = 3.5
 """Metres from the camera to the middle of the body."""
+_HAND = 0.2
+"""Metres from the last joint of a finger to the picture's edge."""
 _ROOM = 1.25
 """Height of the picture over the body's."""
 
@@ -47,6 +51,7 @@ def cameras_around(
     view: View = "front",
     turns: float = 1.0,
     follow: bool = True,
+    reach: float = 0.0,
 ) -> Cameras:
     """A camera for each frame, at the height of the middle of the body.
 
@@ -59,6 +64,7 @@ def cameras_around(
         turns: of an orbit, counted over all frames.
         follow: the camera goes where the root goes (smoothly it is as the motion is); else it stays at the first
             frame's place and takes in the whole way.
+        reach: metres to each side of the middle that must be in the picture too; see :func:`reach_of`.
     """
     points = body.template_vertices
     if view == "head" and "head" in body.regions and bool(body.regions["head"].any()):
@@ -77,8 +83,21 @@ def cameras_around(
     distance = DISTANCE * (0.4 if view == "head" else 1.0)
     eye = middle + distance * torch.stack([angle.sin(), -angle.cos(), torch.zeros(count)], dim=-1)
     width, height = size
-    extent = max(float(room[2]) / height, float(room[:2].max()) / width)
+    extent = max(float(room[2]) / height, float(room[:2].max()) / width, 2 * reach / width)
     focal = distance / extent
     matrices = look_at(eye, middle)
     intrinsics = pinhole_intrinsics(focal, width, height).expand(count, 3, 3)
     return Cameras(matrices, intrinsics, width, height)
+
+
+def reach_of(body: CompactBody, pose: BodyPose) -> float:
+    """How far a body stretches its limbs sideways from its root in some frames, metres.
+
+    Args:
+        body: of the person.
+        pose: ``[frames]``.
+    """
+    still = replace(pose, root_translation=torch.zeros_like(pose.root_translation))
+    sampled = still[:: max(1, len(pose.root_rotation) // 100)].to(dtype=torch.float32)
+    joints = body.to("cpu").posed(body.template_joints.cpu(), sampled).joints
+    return float((joints[..., :2] - joints[..., :1, :2]).norm(dim=-1).max()) + _HAND
