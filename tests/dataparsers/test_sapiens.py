@@ -12,10 +12,11 @@ from lca_dataparsers.processing.estimators import build_estimator, registry
 from lca_dataparsers.processing.estimators.nothing import Nothing
 from lca_dataparsers.processing.estimators.protocol import Sighting
 from lca_dataparsers.processing.estimators.sapiens_masks import SapiensMasks, SapiensMatting
-from lca_dataparsers.processing.estimators.sapiens_network import FILES, HEIGHT, WIDTH, PersonCrop
+from lca_dataparsers.processing.estimators.sapiens_network import HEIGHT, WIDTH, PersonCrop
 from lca_dataparsers.processing.estimators.sapiens_pose import GOLIATH_OF, SapiensPose, peaks
 from lca_shared.errors import MissingWeightsError, UserError
 
+SEGMENTER = "sapiens_0.6b_goliath_best_goliath_mIoU_7777_epoch_178_torchscript.pt2"
 BOX = np.array([60, 40, 140, 220], np.float32)
 
 
@@ -66,7 +67,7 @@ def test_a_crop_goes_in_and_its_map_comes_back_in_place() -> None:
 
 @pytest.mark.parametrize("alone", [True, False])
 def test_masks_are_all_that_is_not_background(tmp_path: Path, alone: bool) -> None:
-    saved(RedIsNobody(), tmp_path / "sapiens" / FILES["seg"][1])
+    saved(RedIsNobody(), tmp_path / "sapiens" / SEGMENTER)
     picture = np.zeros((260, 200, 3), np.uint8)
     picture[..., 0] = 255
     picture[60:200, 80:120] = (0, 255, 0)
@@ -82,7 +83,7 @@ def test_masks_are_all_that_is_not_background(tmp_path: Path, alone: bool) -> No
 
 
 def test_points_are_where_heat_maps_peak(tmp_path: Path) -> None:
-    saved(BrightestGreen(), tmp_path / "sapiens" / FILES["pose"][0])
+    saved(BrightestGreen(), tmp_path / "sapiens" / "sapiens_1b_goliath_best_goliath_AP_639_torchscript.pt2")
     picture = np.zeros((260, 200, 3), np.uint8)
     picture[151, 97, 1] = 255
 
@@ -133,6 +134,7 @@ def tiny_sapiens2(folder: Path, task: str) -> None:
     network(config).save_pretrained(folder / f"sapiens2-{task}-0.4b")
 
 
+@pytest.mark.slow
 def test_sapiens2_is_read_through_transformers(tmp_path: Path) -> None:
     picture = np.random.default_rng(0).integers(0, 255, (260, 200, 3), np.uint8)
     body = np.full((260, 200), 255, np.uint8)
@@ -152,12 +154,12 @@ def test_sapiens2_is_read_through_transformers(tmp_path: Path) -> None:
 
 def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LCA_MODEL_DIR", raising=False)
-    with pytest.raises(MissingWeightsError, match=FILES["seg"][0]):
+    with pytest.raises(MissingWeightsError, match=r"sapiens/sapiens_1b_goliath_best_goliath_mIoU"):
         SapiensMasks("sapiens", tmp_path, "cpu")
     with pytest.raises(MissingWeightsError, match="sapiens2-matting-1b"):
         SapiensMatting(tmp_path, "cpu")
     (tmp_path / "sapiens").mkdir()
-    (tmp_path / "sapiens" / FILES["seg"][0]).write_bytes(b"no network")
+    (tmp_path / "sapiens" / SEGMENTER).write_bytes(b"no network")
     with pytest.raises(MissingWeightsError, match="not a TorchScript"):
         SapiensMasks("sapiens", tmp_path, "cpu")
     (tmp_path / "sapiens2-seg-1b").mkdir()
@@ -168,7 +170,7 @@ def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_no_gpu_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    saved(RedIsNobody(), tmp_path / "sapiens" / FILES["seg"][0])
+    saved(RedIsNobody(), tmp_path / "sapiens" / SEGMENTER)
     with pytest.raises(UserError, match=r"--estimators\.device cpu"):
         SapiensMasks("sapiens", tmp_path, "auto")
 

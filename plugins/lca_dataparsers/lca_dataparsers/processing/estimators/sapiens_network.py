@@ -22,20 +22,13 @@ ROOM = 1.25
 MEAN, DEVIATION = (123.5, 116.5, 103.5), (58.5, 57.0, 57.5)
 
 Task = Literal["seg", "pose", "matting"]
-FILES: dict[str, tuple[str, ...]] = {
-    "seg": (
-        "sapiens_1b_goliath_best_goliath_mIoU_7994_epoch_151_torchscript.pt2",
-        "sapiens_0.6b_goliath_best_goliath_mIoU_7777_epoch_178_torchscript.pt2",
-        "sapiens_0.3b_goliath_best_goliath_mIoU_7673_epoch_194_torchscript.pt2",
-    ),
-    "pose": (
-        "sapiens_1b_goliath_best_goliath_AP_639_torchscript.pt2",
-        "sapiens_1b_goliath_best_goliath_AP_640_torchscript.pt2",
-        "sapiens_0.6b_goliath_best_goliath_AP_609_torchscript.pt2",
-        "sapiens_0.3b_goliath_best_goliath_AP_575_torchscript.pt2",
-    ),
+FILES: dict[str, str] = {
+    "seg": "sapiens_{}_goliath_best_goliath_mIoU_*_torchscript.pt2",
+    "pose": "sapiens_{}_goliath_best_goliath_AP_*_torchscript.pt2",
 }
-"""Published files of Sapiens, best first: of facebook/sapiens-{seg,pose}-{1b,0.6b,0.3b}-torchscript."""
+"""Published files of Sapiens, of facebook/sapiens-{seg,pose}-SIZE-torchscript; their scores changed over time."""
+FILE_SIZES = ("1b", "0.6b", "0.3b")
+"""Of Sapiens, best first."""
 SIZES = ("5b", "1b", "0.8b", "0.4b")
 """Of Sapiens2, best first: facebook/sapiens2-{seg,pose,matting}-SIZE."""
 
@@ -107,16 +100,16 @@ class PersonCrop:
 def _found(kind: str, task: Task, model_dir: Path | None) -> Path:
     folders = model_folders(model_dir)
     if kind == "sapiens":
-        names = [f"sapiens/{file}" for file in FILES[task]]
-        source = f"facebook/sapiens-{task}-1b-torchscript"
+        patterns = [f"sapiens/{FILES[task].format(size)}" for size in FILE_SIZES]
+        wanted, source = patterns[0], f"facebook/sapiens-{task}-1b-torchscript"
     else:
-        names = [f"sapiens2-{task}-{size}/config.json" for size in SIZES]
+        patterns = [f"sapiens2-{task}-{size}/config.json" for size in SIZES]
+        wanted = f"sapiens2-{task}-1b/ (config.json and model.safetensors)"
         source = f"facebook/sapiens2-{task}-1b"
-    for name in names:
+    for pattern in patterns:
         for folder in folders:
-            if (folder / name).is_file():
-                return folder / name if kind == "sapiens" else (folder / name).parent
-    wanted = names[0] if kind == "sapiens" else f"sapiens2-{task}-1b/ (config.json and model.safetensors)"
+            for file in sorted(folder.glob(pattern), reverse=True):
+                return file if kind == "sapiens" else file.parent
     raise MissingWeightsError(
         f"{wanted} is in none of {', '.join(map(str, folders))}. Accept the licence of {source} on Hugging Face, put "
         f"it there, and name the folder with --model-dir or {MODEL_DIR_VARIABLE}."
