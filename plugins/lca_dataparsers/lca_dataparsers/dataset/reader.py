@@ -8,30 +8,24 @@ from typing import Any, get_origin
 
 import cv2
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
 from lca_dataparsers.dataset.frames import Frame, FrameTable
 from lca_dataparsers.dataset.lights import LightRig, read_lights
 from lca_dataparsers.dataset.pictures import decode_picture, encode_picture
 from lca_dataparsers.dataset.schema import (
-    ARRAY_FIELDS,
     DATASET_FILE,
     FRAMES_FILE,
-    ROW_FIELDS,
     SCHEMA_VERSION,
     SHARDS_FILE,
     SUBJECT_FILE,
     SUBJECTS_FOLDER,
-    VISIBLE_FIELD,
     DatasetInfo,
     SubjectInfo,
-    array_shapes,
-    frame_schema,
     garment_path,
 )
 from lca_dataparsers.dataset.sources import InPlacePictures, read_sources
+from lca_dataparsers.dataset.tables import read_frame_table
 from lca_shared.body.model import BodyPose
 from lca_shared.cameras import Cameras
 from lca_shared.errors import SchemaError, UserError
@@ -268,48 +262,6 @@ def _fits(value: Any, kind: Any) -> bool:
     if kind == tuple[float, ...]:
         return isinstance(value, list) and all(type(one) in (int, float) and math.isfinite(one) for one in value)
     return isinstance(value, get_origin(kind) or kind)
-
-
-def read_frame_table(path: Path, info: DatasetInfo) -> FrameTable:
-    """Read a ``frames.parquet``.
-
-    Raises:
-        SchemaError: columns are missing or have other types or sizes.
-        UserError: the file is missing or broken.
-    """
-    try:
-        table = pq.read_table(path)
-    except FileNotFoundError as error:
-        raise UserError(f"{path} does not exist. Make the subject again.") from error
-    except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
-        raise UserError(f"{path} is not a readable Parquet file ({error}). Make the subject again.") from error
-    return frame_table(table, str(path), info)
-
-
-def frame_table(table: pa.Table, path: str, info: DatasetInfo) -> FrameTable:
-    """An Arrow table as a :class:`FrameTable`; columns that are not in the schema are left out.
-
-    Raises:
-        SchemaError: columns are missing or have other types or sizes. The message names ``path``.
-    """
-    schema = frame_schema(VISIBLE_FIELD in table.column_names)
-    wrong = [f.name for f in schema if f.name not in table.column_names or table.schema.field(f.name).type != f.type]
-    if wrong:
-        raise SchemaError(f"{path} lacks the columns {', '.join(wrong)} (or they have other types). Make it again.")
-    shapes = array_shapes(info)
-    columns: dict[str, np.ndarray] = {}
-    known = VISIBLE_FIELD in table.column_names
-    for name in (*ROW_FIELDS, VISIBLE_FIELD) if known else ROW_FIELDS:
-        column = table.column(name).combine_chunks()
-        if name in ARRAY_FIELDS or name == VISIBLE_FIELD:
-            shape = (len(table), *shapes[name])
-            flat = column.flatten().to_numpy(zero_copy_only=False)
-            if flat.size != int(np.prod(shape)):
-                raise SchemaError(f"{path}: column {name} does not hold {shape} numbers. Make the subject again.")
-            columns[name] = flat.reshape(shape).astype(np.float32)
-        else:
-            columns[name] = column.to_numpy(zero_copy_only=False)
-    return FrameTable(columns)
 
 
 def _tensor(array: np.ndarray) -> torch.Tensor:

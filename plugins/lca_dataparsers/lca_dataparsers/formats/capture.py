@@ -13,7 +13,8 @@ from typing import Protocol
 import numpy as np
 
 from lca_dataparsers.dataset.lights import LightRig
-from lca_dataparsers.dataset.sources import PictureSource, Treatment
+from lca_dataparsers.dataset.sources import PictureSource
+from lca_dataparsers.dataset.treatment import Treatment
 from lca_shared.errors import UserError
 from lca_shared.tensors import Float
 

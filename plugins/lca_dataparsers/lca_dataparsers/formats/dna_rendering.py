@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from lca_dataparsers.dataset.sources import PictureSource, Treatment, picture_size
+from lca_dataparsers.dataset.sources import PictureSource, picture_size
+from lca_dataparsers.dataset.treatment import Treatment
 from lca_dataparsers.formats.capture import Capture, CaptureCamera, CaptureView, Registration
 from lca_dataparsers.formats.listing import matrix, require
 from lca_shared.errors import UserError

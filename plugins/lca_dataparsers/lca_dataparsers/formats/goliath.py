@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from lca_dataparsers.dataset.lights import LightPattern, LightRig
-from lca_dataparsers.dataset.sources import PictureSource, Treatment
+from lca_dataparsers.dataset.sources import PictureSource
+from lca_dataparsers.dataset.treatment import Treatment
 from lca_dataparsers.formats.capture import Capture, CaptureCamera, CaptureView
 from lca_dataparsers.formats.krt import StoredCamera, read_krt, scaled_intrinsics
 from lca_dataparsers.formats.listing import (

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lca_dataparsers.dataset.sources import PictureSource, Treatment
+from lca_dataparsers.dataset.sources import PictureSource
+from lca_dataparsers.dataset.treatment import Treatment
 from lca_dataparsers.formats.capture import Capture, CaptureCamera, CaptureView
 from lca_dataparsers.formats.listing import number, read_text, require, stored_size, whole
 from lca_shared.errors import UserError

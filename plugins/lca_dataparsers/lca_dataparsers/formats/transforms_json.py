@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from lca_dataparsers.dataset.sources import PictureSource, Treatment, safe_path
+from lca_dataparsers.dataset.sources import PictureSource, safe_path
+from lca_dataparsers.dataset.treatment import Treatment
 from lca_dataparsers.formats.capture import Capture, CaptureCamera, CaptureView
 from lca_dataparsers.formats.listing import matrix, number, read_json, require, stored_size, whole
 from lca_shared.errors import UserError

@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 
 from lca_dataparsers.dataset.frames import FrameTable
 from lca_dataparsers.dataset.lights import LightRig, lights_of
-from lca_dataparsers.dataset.reader import AvatarDataset, Subject, frame_table, subject_info
+from lca_dataparsers.dataset.reader import AvatarDataset, Subject, subject_info
 from lca_dataparsers.dataset.schema import DatasetInfo, SubjectInfo
+from lca_dataparsers.dataset.tables import frame_table
 from lca_dataparsers.shards.format import LIGHTS_METADATA, SUBJECT_METADATA, ShardsInfo, is_shards, read_info
 from lca_dataparsers.shards.index import GroupIndex, OpenFiles
 from lca_dataparsers.shards.tar_members import PICTURES
