@@ -44,7 +44,7 @@ def batch(random_references: Callable, random_driving: Callable, body: CompactBo
             cameras_of(people, views),
             cameras_of(people, views, seed=1),
             torch.rand(people, views, len(body.expression_names)),
-            torch.rand(people, views, 2, 3),
+            torch.rand(people, views, 4, 4, 2),
         ),
     )
     driving = replace(
