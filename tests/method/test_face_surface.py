@@ -101,6 +101,16 @@ def test_local_contrast_is_what_a_square_neighbourhood_says():
     torch.testing.assert_close(local_contrast(pictures, 3), detail / (deviation + 0.02), atol=1e-5, rtol=1e-4)
 
 
+def test_local_contrast_of_plain_pictures_is_0_and_has_gradients():
+    pictures = torch.cat([torch.full((1, 1, 64, 64), 0.37), torch.zeros(1, 1, 64, 64), 0.1 * torch.rand(1, 1, 64, 64)])
+    pictures[2, :, 16:] = 0.3333
+    pictures.requires_grad_()
+    contrast = local_contrast(pictures, 4)
+    contrast.square().sum().backward()
+    assert contrast.isfinite().all() and pictures.grad is not None and pictures.grad.isfinite().all()
+    assert contrast[:2].abs().max() < 1e-3
+
+
 def test_places_say_where_the_face_is_however_the_crop_lies(painted):
     """The grid's nodes lie on the face of the fitted body: read at a vertex's place of the layout, it gives the
     vertex's pixel, for other people, other poses and a tilted camera alike."""

@@ -23,7 +23,10 @@ def local_contrast(pictures: Float[Tensor, "n channels h w"], reach: int) -> Flo
         return _mean_along(_mean_along(values, reach).mT, reach).mT
 
     detail = pictures - mean(pictures)
-    return detail / (mean(detail.square().mean(dim=1, keepdim=True)).sqrt() + _FLOOR)
+    variance = mean(detail.square().mean(dim=1, keepdim=True)).clamp(
+        min=1e-8
+    )  # of running sums: rounded below 0 on plain
+    return detail / (variance.sqrt() + _FLOOR)
 
 
 def _mean_along(values: Float[Tensor, "n channels h w"], reach: int) -> Float[Tensor, "n channels h w"]:
