@@ -83,6 +83,7 @@ def test_anchors_without_position_are_alike(trainer: LatentsTrainer) -> None:
     torch.testing.assert_close(permuted, straight[:, order], atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_tokens_and_pictures_are_learned(trainer: LatentsTrainer) -> None:
     first = [trainer.step(step) for step in range(5)]
     for step in range(5, 35):

@@ -171,6 +171,7 @@ def test_drawn_levels() -> None:
     assert shift_for(8192) == 4.0 and abs(float(later.median()) - 0.8) < 0.01
 
 
+@pytest.mark.slow
 def test_one_person_is_learned_by_heart() -> None:
     """Trained on one person of whom half is seen, sampling gives back the seen half."""
     torch.manual_seed(0)
