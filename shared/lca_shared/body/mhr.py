@@ -154,7 +154,7 @@ def _run(
     parameters: Float[Tensor, "n parameters"],
     expression: Float[Tensor, "n expressions"],
 ) -> tuple[Float[Tensor, "n vertices 3"], Float[Tensor, "n joints 3"], Float[Tensor, "n joints 3 3"]]:
-    with torch.no_grad():
+    with torch.no_grad(), torch.jit.optimized_execution(False):  # compiling costs more than these few calls
         vertices, state = module(identity.float(), parameters.float(), expression.float())[:2]
     turn = OURS_FROM_MHR
     if state.shape[1:] != (len(JOINTS), 8):
