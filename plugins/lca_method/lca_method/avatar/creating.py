@@ -48,7 +48,7 @@ def create(config: CreateConfig) -> None:
             code = trained.network.encode(references, people.shape(subject), step=trained.training_step)
         avatar = avatar_of(trained.network, code)
         person = people.dataset.subjects[subject]
-        for line in left_out(person.info.report, config.images):
+        for line in left_out(person.info.report, config.pictures):
             print(line)
         reference = motion_of_rows(person, people.dataset.info, rows)
         named = {picture for row in rows if (picture := person.frames["image"][row])}
