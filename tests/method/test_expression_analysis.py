@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -135,3 +136,12 @@ def test_sizes_of_expressions_are_those_of_the_displacements(body):
     assert third.size == pytest.approx(1 / 3, abs=1e-4) and third.correlation == pytest.approx(1, abs=1e-4)
     other = expression_size(body, true.roll(1, 0), true)
     assert other.size == pytest.approx(1, abs=1e-4) and abs(other.slope) < 0.5
+
+
+def test_people_without_faces_are_not_probed(config, body, reader, monkeypatch):
+    """Close-ups of hands: what hands are worth is measured all the same."""
+    held_out = [Draw(name, (0,), (1, 2)) for name in ("dora", "emil")]
+    for name in ("dora", "emil"):
+        monkeypatch.setitem(reader.dataset.subjects[name].frames.columns, "confidence_face", np.zeros(6, np.float32))
+    report = expression_report(coded_model(config, body), body, reader, {"anna": range(6)}, held_out)
+    assert report["probe"] is None and "expression" not in report

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from lca_method.analysis.expression_drive import driven_comparison
@@ -18,6 +19,7 @@ from lca_shared.errors import UserError
 from lca_shared.tensors import Float, Tensor
 
 if TYPE_CHECKING:
+    from lca_dataparsers.dataset.reader import Subject
     from lca_method.crops import CropReader
 
 Rows = Mapping[str, Sequence[int]]
@@ -69,13 +71,19 @@ class CodeProbes:
     """Of the template's expressions on the others; None = the model does not move them by the code."""
 
 
-def code_probes(network: LCA, body: CompactBody, reader: "CropReader", fitted: Rows, held_out: Rows) -> CodeProbes:
+def code_probes(
+    network: LCA, body: CompactBody, reader: "CropReader", fitted: Rows, held_out: Rows
+) -> CodeProbes | None:
     """Expression: fitted to some people, scored on others. Identity: of the others, from their codes. Size: on the
-    others.
+    others. None where too few faces are seen: of two of the others in two frames at least.
 
     Raises:
         UserError: see :func:`code_table`.
     """
+    people_of = reader.dataset.subjects
+    seen = {name: sum(_shows_face(people_of[name], row) for row in rows) for name, rows in held_out.items()}
+    if sum(count >= 2 for count in seen.values()) < 2:
+        return None
     train, test = code_table(network, reader, fitted), code_table(network, reader, held_out)
     probe = ridge_probe(train.codes, train.coefficients, numbered(train.people), test.codes, test.coefficients)
     people = numbered(test.people)
@@ -85,6 +93,11 @@ def code_probes(network: LCA, body: CompactBody, reader: "CropReader", fitted: R
             read = expression.readout(test.codes.to(expression.readout.weight.device)).cpu()
         size = expression_size(body.to("cpu"), read, test.coefficients)
     return CodeProbes(probe, identity_probe(test.codes, people), identity_probe(test.coefficients, people), size)
+
+
+def _shows_face(person: "Subject", row: int) -> bool:
+    box = person.frames["face_box"][row]
+    return bool(np.isfinite(box).all() and person.frames["confidence_face"][row] > 0)
 
 
 def expression_report(
@@ -111,15 +124,19 @@ def expression_report(
         rows = {draw.subject: sorted((*draw.references, *draw.targets)) for draw in held_out}
         probes = code_probes(network, body, reader, fitted, rows)
         names = body.expression_names
-        report["probe"] = {
-            "r2": probes.expression.mean_r2,
-            "ridge": probes.expression.ridge,
-            "r2_by_coefficient": {
-                name: float(r2) for name, r2 in zip(names, probes.expression.r2) if bool(r2.isfinite())
-            },
-            "identity": asdict(probes.identity),
-            "identity_from_coefficients": asdict(probes.identity_from_coefficients),
-            "size": None if probes.size is None else asdict(probes.size),
-        }
+        report["probe"] = (
+            None
+            if probes is None
+            else {
+                "r2": probes.expression.mean_r2,
+                "ridge": probes.expression.ridge,
+                "r2_by_coefficient": {
+                    name: float(r2) for name, r2 in zip(names, probes.expression.r2) if bool(r2.isfinite())
+                },
+                "identity": asdict(probes.identity),
+                "identity_from_coefficients": asdict(probes.identity_from_coefficients),
+                "size": None if probes.size is None else asdict(probes.size),
+            }
+        )
     network.train(was_training)
     return report
