@@ -104,6 +104,23 @@ def model_folders(model_dir: Path | None = None) -> list[Path]:
     return [Path(folder).expanduser() for folder in named if folder] + [cache_folder()]
 
 
+def find_own(path: str, way_out: str) -> Path:
+    """Path of a file that users must bring themselves, for its licence or its size.
+
+    Args:
+        path: under a model folder.
+        way_out: where to get it, for the error; a sentence or more.
+
+    Raises:
+        MissingWeightsError: it is in none of the folders.
+    """
+    folders = model_folders()
+    for folder in folders:
+        if (folder / path).is_file():
+            return folder / path
+    raise MissingWeightsError(f"{path} is in none of {', '.join(map(str, folders))}. {way_out}")
+
+
 def find_weight(name: str, model_dir: Path | None = None) -> Path:
     """Path of a weight file on this machine, fetched if need be.
 

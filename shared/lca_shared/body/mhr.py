@@ -17,13 +17,17 @@ import torch
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.body.model import BodyPose
 from lca_shared.body.smplx import OURS_FROM_SMPLX as OURS_FROM_MHR
-from lca_shared.errors import MissingWeightsError, UserError
+from lca_shared.errors import UserError
 from lca_shared.rotations import matrix_to_rotation_vector, quaternion_to_matrix
 from lca_shared.tensors import Bool, Float, Tensor
-from lca_shared.weights import model_folders
+from lca_shared.weights import find_own
 
 FILE = "mhr/mhr_model.pt"
 """Where the model lies under a model folder."""
+_WAY_OUT = (
+    "Download MHR's assets from https://github.com/facebookresearch/MHR/releases (assets.zip), put mhr_model.pt at "
+    "<folder>/mhr/, and name that folder with LCA_MODEL_DIR."
+)
 IDENTITIES, PARAMETERS, EXPRESSIONS = 45, 204, 72
 POSE_PARAMETERS = 136
 """Of the model parameters; the rest are scales."""
@@ -112,7 +116,7 @@ def load_mhr(path: Path | None = None) -> MHRModel:
         MissingWeightsError: it is in none of the folders.
         UserError: it is not such a file.
     """
-    path = path or _find()
+    path = path or find_own(FILE, _WAY_OUT)
     try:
         module = torch.jit.load(str(path), map_location="cpu").eval()
         buffers = dict(module.named_buffers())
@@ -209,17 +213,6 @@ def _body(module: Any, parts: dict[str, Tensor]) -> CompactBody:
         expression_joints=expressions[1] - joints,
         texture_coordinates=parts["mesh.texcoords"].float(),
         face_texture_coordinates=parts["mesh.texcoord_faces"].long(),
-    )
-
-
-def _find() -> Path:
-    for folder in model_folders():
-        if (folder / FILE).is_file():
-            return folder / FILE
-    raise MissingWeightsError(
-        f"{FILE} is in none of {', '.join(map(str, model_folders()))}. Download MHR's assets from "
-        "https://github.com/facebookresearch/MHR/releases (assets.zip), put mhr_model.pt at <folder>/mhr/, and name "
-        "that folder with LCA_MODEL_DIR."
     )
 
 

@@ -12,13 +12,17 @@ import torch
 
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.body.model import BodyPose
-from lca_shared.errors import MissingWeightsError, UserError
+from lca_shared.errors import UserError
 from lca_shared.rotations import matrix_to_rotation_vector, rotation_vector_to_matrix
 from lca_shared.tensors import Bool, Float, Tensor
-from lca_shared.weights import model_folders
+from lca_shared.weights import find_own
 
 FILE = "smplx/SMPLX_NEUTRAL.npz"
 """Where the model lies under a model folder."""
+_WAY_OUT = (
+    "SMPL-X may not be passed on: register at https://smpl-x.is.tue.mpg.de, download SMPLX_NEUTRAL.npz, put it at "
+    "<folder>/smplx/, and name that folder with LCA_MODEL_DIR."
+)
 COMPONENTS = 10
 """Of shape and of expression."""
 FINGERS = ("index", "middle", "pinky", "ring", "thumb")
@@ -46,7 +50,7 @@ def load_smplx(path: Path | None = None) -> CompactBody:
         MissingWeightsError: it is in none of the folders.
         UserError: it is not such a file.
     """
-    path = path or _find()
+    path = path or find_own(FILE, _WAY_OUT)
     try:
         with np.load(path, allow_pickle=False) as file:
             names = ("v_template", "shapedirs", "J_regressor", "weights", "kintree_table", "f")
@@ -123,17 +127,6 @@ def pose_from_smplx(
     gaze = torch.stack([torch.atan2(looks[..., 0], -looks[..., 1]), torch.asin(looks[..., 2].clamp(-1, 1))], dim=-1)
     driven = [JOINTS.index(name) for name in body.driven_joints]
     return BodyPose(local[:, driven], matrix_to_rotation_vector(root), place - rest, gaze)
-
-
-def _find() -> Path:
-    for folder in model_folders():
-        if (folder / FILE).is_file():
-            return folder / FILE
-    raise MissingWeightsError(
-        f"{FILE} is in none of {', '.join(map(str, model_folders()))}. SMPL-X may not be passed on: register at "
-        "https://smpl-x.is.tue.mpg.de, download SMPLX_NEUTRAL.npz, put it at <folder>/smplx/, and name that folder "
-        "with LCA_MODEL_DIR."
-    )
 
 
 def _regions(

@@ -8,6 +8,13 @@ from lca_shared.rendering.numba_kernel import kernel
 
 
 @kernel(nogil=True)
+def _robust(squared: float, cutoff: float) -> tuple[float, float]:
+    """Geman and McClure's function of a squared residual, and twice its derivative by the square."""
+    damp = 1.0 / (1.0 + squared / cutoff**2)
+    return squared * damp, 2.0 * damp * damp
+
+
+@kernel(nogil=True)
 def body(
     pixels: np.ndarray,
     target: np.ndarray,
@@ -25,10 +32,9 @@ def body(
             if weight[t, p] == 0.0:
                 continue
             dx, dy = (pixels[t, p, 0] - target[t, p, 0]) * s, (pixels[t, p, 1] - target[t, p, 1]) * s
-            squared = dx * dx + dy * dy
-            damp = 1.0 / (1.0 + squared / cutoff**2)
-            value += weight[t, p] * squared * damp / frames
-            pull = factor * weight[t, p] * damp * damp * 2.0 * s / frames
+            cost, slope = _robust(dx * dx + dy * dy, cutoff)
+            value += weight[t, p] * cost / frames
+            pull = factor * weight[t, p] * slope * s / frames
             d_pixels[t, p, 0] += pull * dx
             d_pixels[t, p, 1] += pull * dy
     return value
@@ -54,10 +60,9 @@ def points(
         for p in range(count):
             dx = (pixels[t, start + p, 0] - target[t, p, 0]) * s
             dy = (pixels[t, start + p, 1] - target[t, p, 1]) * s
-            squared = dx * dx + dy * dy
-            damp = 1.0 / (1.0 + squared / cutoff**2)
-            value += share * squared * damp
-            pull = factor * share * damp * damp * 2.0 * s
+            cost, slope = _robust(dx * dx + dy * dy, cutoff)
+            value += share * cost
+            pull = factor * share * slope * s
             d_pixels[t, start + p, 0] += pull * dx
             d_pixels[t, start + p, 1] += pull * dy
     return value
@@ -97,10 +102,9 @@ def outside(
             off = ((d00 * (1.0 - fx) + d01 * fx) * (1.0 - fy) + (d10 * (1.0 - fx) + d11 * fx) * fy) * s
             if off == 0.0:
                 continue
-            squared = off * off
-            damp = 1.0 / (1.0 + squared / cutoff**2)
-            value += share * squared * damp
-            pull = factor * share * damp * damp * 2.0 * off * s
+            cost, slope = _robust(off * off, cutoff)
+            value += share * cost
+            pull = factor * share * slope * off * s
             d_pixels[t, p, 0] += pull * slope_x * ((d01 - d00) * (1.0 - fy) + (d11 - d10) * fy)
             d_pixels[t, p, 1] += pull * slope_y * ((d10 - d00) * (1.0 - fx) + (d11 - d01) * fx)
     return value
@@ -128,10 +132,9 @@ def coverage(
                 continue
             p = start + partner[t, n]
             dx, dy = (pixels[t, p, 0] - contour[t, n, 0]) * s, (pixels[t, p, 1] - contour[t, n, 1]) * s
-            squared = dx * dx + dy * dy
-            damp = 1.0 / (1.0 + squared / cutoff**2)
-            value += share * weight[t, n] * squared * damp
-            pull = factor * share * weight[t, n] * damp * damp * 2.0 * s
+            cost, slope = _robust(dx * dx + dy * dy, cutoff)
+            value += share * weight[t, n] * cost
+            pull = factor * share * weight[t, n] * slope * s
             d_pixels[t, p, 0] += pull * dx
             d_pixels[t, p, 1] += pull * dy
     return value
@@ -162,10 +165,9 @@ def head_outline(
             off = ((pixels[t, p, 0] - outline[t, n, 0]) * nx + (pixels[t, p, 1] - outline[t, n, 1]) * ny) * s
             if off >= 0.0:
                 continue
-            squared = off * off
-            damp = 1.0 / (1.0 + squared / cutoff**2)
-            value += share * squared * damp
-            pull = factor * share * damp * damp * 2.0 * off * s
+            cost, slope = _robust(off * off, cutoff)
+            value += share * cost
+            pull = factor * share * slope * off * s
             d_pixels[t, p, 0] += pull * nx
             d_pixels[t, p, 1] += pull * ny
     return value
