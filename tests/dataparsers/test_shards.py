@@ -102,6 +102,41 @@ def test_a_whole_person_is_put_together(folder: Path, shards: Path) -> None:
     np.testing.assert_array_equal(dora.frames["joint_rotations"], truth.frames["joint_rotations"])
 
 
+def test_masks_of_garments_come_through_bit_by_bit(tmp_path: Path) -> None:
+    """Of a person with them, of one with some and of one without: read from blocks, whole, and unpacked."""
+    root = write_people(tmp_path / "d", {"anna": "train", "bea": "train", "carl": "train", "dora": "val"}, frames=4)
+    dataset = AvatarDataset.open(root)
+    for name, rows in (("anna", range(4)), ("bea", (1, 2))):
+        subject = dataset.subjects[name]
+        for row in rows:
+            path = subject.garment_path(row)
+            path.parent.mkdir(exist_ok=True)
+            cv2.imwrite(str(path), cv2.imread(str(subject.mask_path(row)), cv2.IMREAD_GRAYSCALE) // (2 + row))
+    write_shards(ShardConfig(root, tmp_path / "s", block_frames=4))
+    sharded = ShardedDataset.open(tmp_path / "s")
+    assert sorted(sharded.people("train", -1)) == ["anna", "bea", "carl"]
+    known = Counter()
+    for name in ("anna", "bea", "carl"):
+        person, whole = sharded.subjects[name], dataset.subjects[name]
+        (number,) = sharded.group("train").blocks_of(sharded.group("train").number_of(name))
+        block = sharded.block("train", number).read_ahead()
+        for row in range(4):
+            truth = whole.load(row).garment
+            for found in (person.load(row).garment, block.load(block.rows.tolist().index(row)).garment):
+                assert (truth is None) == (found is None)
+                assert truth is None or torch.equal(truth, found)
+            known[name] += truth is not None
+    assert known == {"anna": 4, "bea": 2, "carl": 0}
+    unpack(tmp_path / "s", tmp_path / "back")
+    assert content(tmp_path / "back") == content(root)
+    for name in ("anna", "bea"):  # shards made while there were no such masks are not taken for these
+        for path in dataset.subjects[name].garment_path(0).parent.iterdir():
+            path.unlink()
+        dataset.subjects[name].garment_path(0).parent.rmdir()
+    with pytest.raises(UserError, match="other data"):
+        write_shards(ShardConfig(root, tmp_path / "s", block_frames=4))
+
+
 def test_frames_held_out_in_time_know_their_person(tmp_path: Path) -> None:
     root = write_people(tmp_path / "one", {"anna": "train"}, frames=12)
     write_shards(ShardConfig(root, tmp_path / "s", split=FrameSplit("time", 0.25, 1, 1)))

@@ -145,12 +145,26 @@ class Subject:
             name = self.picture_name(row, column)
             raise UserError(f"Cannot read {name}: {error.strerror}. Restore it, or make the dataset again.") from error
 
-    def _garment(self, row: int) -> torch.Tensor | None:
+    def garment_bytes(self, row: int) -> bytes | None:
+        """The encoded mask of a row's loose garment; None where nothing is known of one.
+
+        Raises:
+            UserError: the file cannot be read.
+        """
         path = self.garment_path(row)
         if not path.exists():
             return None
-        mask = decode_picture(path.read_bytes(), str(path), cv2.IMREAD_GRAYSCALE)
-        self._check_size(row, mask, str(path))
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise UserError(f"Cannot read {path}: {error.strerror}. Restore it, or make the dataset again.") from error
+
+    def _garment(self, row: int) -> torch.Tensor | None:
+        encoded = self.garment_bytes(row)
+        if encoded is None:
+            return None
+        mask = decode_picture(encoded, str(self.garment_path(row)), cv2.IMREAD_GRAYSCALE)
+        self._check_size(row, mask, str(self.garment_path(row)))
         return torch.from_numpy(mask)[None].float() / 255.0
 
     def _read_in_place(self, row: int, column: str) -> np.ndarray | None:

@@ -17,7 +17,7 @@ from lca_dataparsers.dataset.schema import DatasetInfo, SubjectInfo
 from lca_dataparsers.dataset.tables import frame_table
 from lca_dataparsers.shards.format import LIGHTS_METADATA, SUBJECT_METADATA, ShardsInfo, is_shards, read_info
 from lca_dataparsers.shards.index import GroupIndex, OpenFiles
-from lca_dataparsers.shards.tar_members import PICTURES
+from lca_dataparsers.shards.tar_members import GARMENT, NO_GARMENT, PICTURES
 from lca_shared.errors import SchemaError, UserError
 
 
@@ -46,6 +46,8 @@ class Block(Subject):
         try:
             self.rows = table.column("row").to_numpy()
             self._places = {name: table.column(name).to_numpy() for name in _PLACES}
+            if f"{GARMENT}_size" in table.column_names:
+                self._places |= {name: table.column(name).to_numpy() for name in _GARMENT_PLACES}
         except KeyError as error:
             raise SchemaError(f"The block in {self.origin} lacks a column ({error}). Make the shards again.") from error
         self.__dict__["frames"] = frame_table(table, f"the table in {self.origin}", dataset_info)
@@ -72,6 +74,15 @@ class Block(Subject):
         Raises:
             UserError: the shard is missing or broken.
         """
+        return self._encoded(row, column)
+
+    def garment_bytes(self, row: int) -> bytes | None:
+        """The encoded mask of a row's loose garment; None where nothing is known of one. Raises as the others."""
+        if f"{GARMENT}_size" not in self._places or self._places[f"{GARMENT}_size"][row] == NO_GARMENT:
+            return None
+        return self._encoded(row, GARMENT)
+
+    def _encoded(self, row: int, column: str) -> bytes:
         offset = int(self._places[f"{column}_offset"][row])
         size = int(self._places[f"{column}_size"][row])
         if offset < 0 or size < 0 or offset + size > self._size:
@@ -118,6 +129,11 @@ class ShardedSubject(Subject):
         """The encoded picture in ``column`` of a row."""
         block, inside = self._places[row]
         return block.picture_bytes(inside, column)
+
+    def garment_bytes(self, row: int) -> bytes | None:
+        """The encoded mask of a row's loose garment, or None."""
+        block, inside = self._places[row]
+        return block.garment_bytes(inside)
 
 
 class ShardedDataset:
@@ -281,3 +297,4 @@ def _block_lights(table: pa.Table, origin: str) -> LightRig | None:
 
 
 _PLACES = tuple(f"{column}_{what}" for column in PICTURES for what in ("offset", "size"))
+_GARMENT_PLACES = tuple(f"{GARMENT}_{what}" for what in ("offset", "size"))

@@ -13,6 +13,10 @@ from lca_dataparsers.shards.format import LIGHTS_METADATA, SUBJECT_METADATA
 
 PICTURES = ("image", "mask")
 """Columns that name a row's pictures."""
+GARMENT = "garment"
+"""The picture after those, of rows whose loose garment has a mask; its path follows from the mask's."""
+NO_GARMENT = -1
+"""Size of that picture of a row that has none."""
 
 
 def member(name: str, size: int) -> tarfile.TarInfo:
@@ -39,11 +43,12 @@ def append(tar: tarfile.TarFile, name: str, content: bytes) -> int:
 
 
 def append_block(tar: tarfile.TarFile, subject: Subject, number: int, rows: list[int]) -> dict[str, int]:
-    """Write some rows of a subject: ``<id>/<number>.rows.parquet``, then images and masks in turn.
+    """Write some rows of a subject: ``<id>/<number>.rows.parquet``, then images, masks and masks of garments in turn.
 
     The table has the columns of ``frames.parquet``, the rows' numbers there (``row``), and place and size of each
     picture (``image_offset``, ``image_size``, ``mask_offset``, ``mask_size``; bytes from the end of the table's
-    member). ``subject.json`` is in its metadata, and ``lights.json`` if there is one.
+    member; if any row has a garment also ``garment_offset``, ``garment_size``, the size -1 for none). ``subject.json``
+    is in its metadata, and ``lights.json`` if there is one.
 
     Returns:
         ``table``, ``table_size``, ``pictures`` and ``size`` as in :data:`~lca_dataparsers.shards.format.BLOCK`.
@@ -53,12 +58,20 @@ def append_block(tar: tarfile.TarFile, subject: Subject, number: int, rows: list
     """
     key = f"{subject.id}/{number:05d}"
     pictures: list[tuple[str, bytes]] = []
-    places: dict[str, list[int]] = {f"{column}_{what}": [] for column in PICTURES for what in ("offset", "size")}
+    columns = (*PICTURES, GARMENT) if any(subject.garment_path(row).exists() for row in rows) else PICTURES
+    places: dict[str, list[int]] = {f"{column}_{what}": [] for column in columns for what in ("offset", "size")}
     end = 0
     for ordinal, row in enumerate(rows):
-        for column in PICTURES:
-            content = subject.picture_bytes(row, column)
-            suffix = str(subject.frames[column][row]).rpartition(".")[2]
+        for column in columns:
+            content = subject.garment_bytes(row) if column == GARMENT else subject.picture_bytes(row, column)
+            if content is None:
+                places[f"{column}_offset"].append(end)
+                places[f"{column}_size"].append(NO_GARMENT)
+                continue
+            stored = (
+                garment_path(str(subject.frames["mask"][row])) if column == GARMENT else subject.frames[column][row]
+            )
+            suffix = str(stored).rpartition(".")[2]
             name = f"{key}.{ordinal:04d}.{column}.{suffix}"
             pictures.append((name, content))
             places[f"{column}_offset"].append(end + header_size(name, len(content)))

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from lca_dataparsers.dataset.schema import DATASET_FILE, FRAMES_FILE, SUBJECT_FILE, SUBJECTS_FOLDER
+from lca_dataparsers.dataset.schema import DATASET_FILE, FRAMES_FILE, SUBJECT_FILE, SUBJECTS_FOLDER, garment_path
 from lca_dataparsers.shards.format import ShardsInfo, read_info, safe_path
 from lca_dataparsers.shards.reader import read_block_table
-from lca_dataparsers.shards.tar_members import PICTURES
+from lca_dataparsers.shards.tar_members import GARMENT, NO_GARMENT, PICTURES
 from lca_shared.errors import UserError
 from lca_shared.storage import atomic_path
 
@@ -94,13 +94,20 @@ def _write_pictures(
         raise UserError(f"{origin}: the table {name!r} says that it is {info.id!r}'s. Do not use these shards.")
     if any(column not in table.column_names for column in PICTURES):
         raise UserError(f"{origin}: the table {name!r} does not name its pictures. Make the shards again.")
-    columns = {column: table.column(column).to_pylist() for column in PICTURES}
+    paths = {column: table.column(column).to_pylist() for column in PICTURES}
+    if f"{GARMENT}_size" in table.column_names:
+        sizes = table.column(f"{GARMENT}_size").to_pylist()
+        paths[GARMENT] = [
+            None if size == NO_GARMENT else garment_path(str(mask)) for mask, size in zip(paths["mask"], sizes)
+        ]
     for ordinal in range(len(table)):
-        for column in PICTURES:
+        for column, stored in paths.items():
+            if stored[ordinal] is None and column == GARMENT:
+                continue
             origin, picture, encoded = next(members, (origin, "nothing", b""))
             if not picture.startswith(f"{key}.{ordinal:04d}.{column}."):
                 raise UserError(f"{origin} has {picture!r} where {column} {ordinal} of {key} should be. Copy it again.")
-            _write(target / safe_path(columns[column][ordinal], origin), encoded)
+            _write(target / safe_path(stored[ordinal], origin), encoded)
 
 
 def _members(shards: Path, info: ShardsInfo) -> Iterator[tuple[str, str, bytes]]:

@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from lca_dataparsers.dataset.reader import AvatarDataset, Subject
-from lca_dataparsers.dataset.schema import DATASET_FILE, FRAMES_FILE, SUBJECT_FILE
+from lca_dataparsers.dataset.schema import DATASET_FILE, FRAMES_FILE, GARMENTS_FOLDER, SUBJECT_FILE, garment_path
 from lca_dataparsers.shards.blocks import blocks_of_rows, choices, shuffled
 from lca_dataparsers.shards.command import ShardConfig
 from lca_dataparsers.shards.format import (
@@ -29,7 +29,7 @@ from lca_dataparsers.shards.format import (
     subject_record,
     write_info,
 )
-from lca_dataparsers.shards.tar_members import append_block, member
+from lca_dataparsers.shards.tar_members import PICTURES, append_block, member
 from lca_dataparsers.split import row_labels, split_by_person
 from lca_shared.errors import UserError
 from lca_shared.storage import atomic_path, write_json
@@ -122,7 +122,8 @@ class Planner:
         for name in self.order:
             done()
             subject = self._opened(name)
-            pictures = {str(path) for column in ("image", "mask") for path in subject.frames[column]}
+            pictures = {str(path) for column in PICTURES for path in subject.frames[column]}
+            pictures |= {garment_path(str(mask)) for mask in subject.frames["mask"]}
             for file in sorted(p for p in subject.folder.rglob("*") if p.is_file() and not p.is_symlink()):
                 inside = file.relative_to(subject.folder).as_posix()
                 if inside not in pictures:
@@ -224,7 +225,9 @@ def save_index(root: Path, group: str, subjects: np.ndarray, blocks: np.ndarray)
 
 def _fingerprint(subject: Subject) -> str:
     try:
-        return _hash((subject.folder / SUBJECT_FILE).read_bytes() + (subject.folder / FRAMES_FILE).read_bytes())
+        content = (subject.folder / SUBJECT_FILE).read_bytes() + (subject.folder / FRAMES_FILE).read_bytes()
+        # shards made before blocks held garments are not taken for shards of these
+        return _hash(content + GARMENTS_FOLDER.encode() * (subject.folder / GARMENTS_FOLDER).is_dir())
     except OSError as error:
         raise UserError(f"Cannot read {error.filename}: {error.strerror}. Make the subject again.") from error
 
