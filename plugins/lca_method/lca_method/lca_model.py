@@ -18,7 +18,7 @@ from lca_method.drawing import Background, background_color, drawn, view_outputs
 from lca_method.evaluation import person_mask, score
 from lca_method.lca_model_viewing import only_inside, single_camera, untraced
 from lca_method.losses import LossConfig
-from lca_method.made_with import differences, made_with
+from lca_method.made_with import EXTENSIONS, differences, made_with
 from lca_method.networks.config import LCAConfig
 from lca_method.plain_configs import from_text_tensor, text_tensor
 from lca_method.showing import ShownAvatar
@@ -139,8 +139,9 @@ class LCAModel(Model):
         self.training_step = step
 
     def get_param_groups(self) -> dict[str, list[Parameter]]:
-        """``encoder``: all that runs once a person up to the tokens; ``heads``: canonical and pose-dependent heads."""
-        heads = ("canonical_head.", "pose_head.", "driving_vector.")
+        """``encoder``: all that runs once a person up to the tokens; ``heads``: both heads, and what post-training
+        adds."""
+        heads = ("canonical_head.", "pose_head.", "driving_vector.", *EXTENSIONS.values())
         groups: dict[str, list[Parameter]] = {"encoder": [], "heads": []}
         for name, parameter in self.network.named_parameters():
             if parameter.requires_grad:

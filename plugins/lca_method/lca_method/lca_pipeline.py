@@ -25,6 +25,7 @@ from lca_method.lca_datamanager import EvaluationViews, LCADataManager, LCADataM
 from lca_method.lca_model import LCAModel, LCAModelConfig
 from lca_method.lca_trainer import user_errors_end_the_command
 from lca_method.lca_viewer import AvatarPanel
+from lca_method.made_with import with_fresh_extensions
 from lca_method.mirroring import BodyMirror
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.body.model import BodyModel
@@ -254,7 +255,7 @@ class LCAPipeline(VanillaPipeline):
             UserError: it was made with another configuration.
         """
         with user_errors_end_the_command():
-            self.lca.load_state_dict(model_state(checkpoint))
+            self.lca.load_state_dict(with_fresh_extensions(model_state(checkpoint), self.lca.state_dict()))
         self.steps_before.fill_(trained_steps(checkpoint))
         self.lca.update_to_step(int(self.steps_before))
         if self.average is not None:

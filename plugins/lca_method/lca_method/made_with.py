@@ -4,8 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from lca_method.networks.config import LCAConfig
-from lca_method.plain_configs import differing_fields, plain
+from lca_method.plain_configs import differing_fields, from_text_tensor, plain, text_tensor
 from lca_shared.body.compact_body import CompactBody
+
+EXTENSIONS: Mapping[str, str] = {"deformer": "node_head."}
+"""What post-training may add to a trained network: fields of ``LCAConfig``, off by default, and how the names of their
+weights begin."""
 
 
 def made_with(config: LCAConfig, body: CompactBody) -> dict[str, Any]:
@@ -27,6 +31,23 @@ def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]
     """
     ours, theirs = ({**made, "network": _of_weights(made["network"])} for made in (ours, theirs))
     return differing_fields(ours, theirs, {"network": plain(LCAConfig())})
+
+
+def with_fresh_extensions(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
+    """A trained model's state, for a model with extensions that it lacks: these stay as they are.
+
+    Args:
+        theirs, ours: states of an ``LCAModel``.
+    """
+    if "made_with" not in theirs:
+        return dict(theirs)
+    made, wanted, usual = from_text_tensor(theirs["made_with"]), from_text_tensor(ours["made_with"]), plain(LCAConfig())
+    for name in EXTENSIONS:
+        if made["network"].get(name, usual[name]) == usual[name]:  # off
+            made["network"][name] = wanted["network"][name]
+    prefixes = tuple(f"network.{prefix}" for prefix in EXTENSIONS.values())
+    fresh = {name: value for name, value in ours.items() if name.startswith(prefixes)}
+    return {**fresh, **theirs, "made_with": text_tensor(made)}
 
 
 def _of_weights(network: Mapping[str, Any]) -> dict[str, Any]:

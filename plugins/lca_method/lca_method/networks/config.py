@@ -7,6 +7,7 @@ from lca_method.networks.driving import DrivingConfig
 from lca_method.networks.encoder import TransformerConfig
 from lca_method.networks.gaussian_heads import GaussianHeadsConfig
 from lca_method.networks.image_tokens import BackgroundTokens
+from lca_method.networks.node_head import DeformerConfig
 from lca_method.networks.placement import PlacementConfig
 from lca_shared.encoders.protocol import EncoderConfig
 
@@ -46,6 +47,8 @@ class LCAConfig:
     template_expression: bool = False
     """Let the template's own expression displacements move the Gaussians' points before the pose-dependent head
     corrects them (not in the paper, which leaves expression to the head)."""
+    deformer: DeformerConfig = field(default_factory=DeformerConfig)
+    """Nodes that carry loose garments (Section 3.4); a post-training extension, off by default."""
 
 
 def tiny_config() -> LCAConfig:

@@ -1,4 +1,4 @@
-"""Linear blend skinning of Gaussians with the template's fixed weights (eq. 13 of the paper)."""
+"""Linear blend skinning of Gaussians (eq. 13 of the paper), with the template's fixed weights or corrected ones."""
 
 from dataclasses import dataclass, replace
 
@@ -20,13 +20,16 @@ class FrameOfBody:
     """Of the joints that move, from rest to world."""
     expression: Float[Tensor, "*b expressions"] | None
     """By how much the template's own expressions move the points; None = not at all."""
+    weights: Float[Tensor, "*#b gaussians joints"] | None = None
+    """Skinning weights of Gaussians that follow nodes (``NodeSkinning.followed``); None = the template's."""
 
     def carried(self, gaussians: Gaussians) -> Gaussians:
         """Gaussians of the rest pose in this frame, world; batch axes broadcast."""
         if self.expression is not None:
             gaussians = gaussians.expanded(self.expression.shape[:-1])
             gaussians = replace(gaussians, means=self.body.with_expression(gaussians.means, self.expression))
-        return skinned(gaussians, self.body.active_weights, self.transforms)
+        weights = self.body.active_weights if self.weights is None else self.weights
+        return skinned(gaussians, weights, self.transforms)
 
 
 def frame_of_body(
@@ -34,6 +37,7 @@ def frame_of_body(
     shape: Float[Tensor, "*#b coefficients"],
     pose: BodyPose,
     expression: Float[Tensor, "*b expressions"] | None,
+    weights: Float[Tensor, "*#b gaussians joints"] | None = None,
 ) -> FrameOfBody:
     """Set a body up for a frame.
 
@@ -41,15 +45,15 @@ def frame_of_body(
         body: read at the Gaussians' points.
         shape: coefficients of the person.
         pose: batch shape ``[*b]``.
-        expression: of the template; see :class:`FrameOfBody`.
+        expression, weights: see :class:`FrameOfBody`.
     """
     joints = body.shaped_joints(shape, expression)
-    return FrameOfBody(body, body.active_transforms(joints, pose), expression)
+    return FrameOfBody(body, body.active_transforms(joints, pose), expression, weights)
 
 
 def skinned(
     gaussians: Gaussians,
-    weights: Float[Tensor, "gaussians joints"],
+    weights: Float[Tensor, "*#b gaussians joints"],
     posed_from_rest: Float[Tensor, "*b joints 3 4"],
 ) -> Gaussians:
     """Gaussians carried from the rest pose into the world.

@@ -11,6 +11,9 @@ from lca_shared.gaussians import Gaussians
 from lca_shared.rotations import normalized, quaternion_product
 from lca_shared.tensors import Float, Tensor
 
+SCALE_PER_SPACING = 0.6
+"""Round Gaussians on a square grid overlap into an even sheet when their deviation is about 0.6 of its spacing."""
+
 
 @dataclass(frozen=True)
 class GaussianHeadsConfig:
@@ -45,6 +48,12 @@ class GaussianHeadsConfig:
             return self.scale_limit_end
         share = max(step - self.scale_limit_from, 0) / max(self.scale_limit_until - self.scale_limit_from, 1)
         return self.scale_limit_start + share * (self.scale_limit_end - self.scale_limit_start)
+
+    def starting_scales(self, spacing: Float[Tensor, "gaussians"]) -> Float[Tensor, "gaussians 3"]:
+        """Scales at the start, metres, from the ``spacing`` of the sampled points."""
+        known = self.initial_scale
+        alike = spacing * SCALE_PER_SPACING if known is None else torch.full_like(spacing, known)
+        return alike[:, None] * torch.tensor([1.0, 1.0, self.initial_flatness])
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,18 @@ from torch import nn
 
 from lca_method.batch import DrivingSignal, FaceViews, ReferenceViews
 from lca_method.hub.pretrained import PretrainedNetwork
+from lca_method.networks import gaussian_heads as heads
 from lca_method.networks.color_lookup import ColorLookup, color_logits
 from lca_method.networks.config import LCAConfig
-from lca_method.networks.deformer import frame_of_body
+from lca_method.networks.deformer import FrameOfBody, frame_of_body
 from lca_method.networks.driving import DrivingVector, LearnedExpression
 from lca_method.networks.encoder import Encoder
 from lca_method.networks.face_surface import FaceSurface
 from lca_method.networks.flat_start import z_axis_along
 from lca_method.networks.fourier import fourier_features, fourier_width
 from lca_method.networks.frozen_encoder import drop_frozen_encoder, fill_frozen_encoder
-from lca_method.networks.gaussian_heads import CanonicalHead, GaussianStart, PoseDependentHead, start_gaussians
 from lca_method.networks.image_tokens import ImageTokenizer, ImageTokens
+from lca_method.networks.node_head import NodeHead
 from lca_method.networks.placement import place
 from lca_method.networks.projected_colors import ProjectedColors
 from lca_method.networks.projected_outline import ProjectedOutline, outline_profile
@@ -51,8 +52,7 @@ class LCA(nn.Module, PretrainedNetwork):
     point_code: Tensor
 
     def __init__(self, config: LCAConfig, body: CompactBody, encoder: ImageEncoder | None = None):
-        """Args: sizes; body model (kept beside the module, on the module's device); image encoder, built
-        from the config if not given.
+        """Args: sizes; body model (kept beside, on the module's device); image encoder, by default the config's.
 
         Raises:
             UserError: the encoder's weights are missing, or a size in the config cannot be.
@@ -78,20 +78,16 @@ class LCA(nn.Module, PretrainedNetwork):
             ProjectedOutline(fourier_width(_POINT_FREQUENCIES)) if config.projected_outline else None
         )
         alone = config.branches == "single"
-        self.canonical_head = None if alone else CanonicalHead(width, each, config.heads)
+        self.canonical_head = None if alone else heads.CanonicalHead(width, each, config.heads)
         self.driving_vector = DrivingVector(len(body.driven_joints), len(body.expression_names), config.driving)
-        self.pose_head = PoseDependentHead(width, self.driving_vector.width, each, config.heads, alone)
+        self.pose_head = heads.PoseDependentHead(width, self.driving_vector.width, each, config.heads, alone)
+        self.node_head = NodeHead(width, body.active, config.deformer) if config.deformer.nodes else None
         placement = place(body, config.placement)
         self.register_buffer("token_faces", placement.tokens.faces)
         self.register_buffer("token_barycentric", placement.tokens.barycentric)
         self.register_buffer("gaussian_faces", placement.gaussians.faces)
         self.register_buffer("gaussian_barycentric", placement.gaussians.barycentric)
-        if config.heads.initial_scale is None:
-            initial = placement.spacing * _SCALE_PER_SPACING
-        else:
-            initial = torch.full_like(placement.spacing, config.heads.initial_scale)
-        flat = torch.tensor([1.0, 1.0, config.heads.initial_flatness])
-        self.register_buffer("initial_scales", initial[:, None] * flat)
+        self.register_buffer("initial_scales", config.heads.starting_scales(placement.spacing))
         self.register_buffer("initial_quaternions", torch.empty(0), persistent=False)
         self.register_buffer("token_code", torch.empty(0), persistent=False)
         self.register_buffer("point_code", torch.empty(0), persistent=False)
@@ -152,11 +148,8 @@ class LCA(nn.Module, PretrainedNetwork):
     ) -> SubjectCode:
         """What is done once a person: :meth:`read` and :meth:`decode`.
 
-        Args:
-            references: any number of views, in any order.
-            shape: shape coefficients of the body model.
-            features: of :meth:`features`, if they were kept.
-            step: training step, for the bound on scales (see ``GaussianHeadsConfig``); None = after training.
+        Args: any number of views, in any order; coefficients of the body model; features of :meth:`features`, if they
+        were kept; training step, for the bound on scales (``GaussianHeadsConfig``), None = after training.
         """
         return self.decode(self.read(references, shape, features), shape, step)
 
@@ -166,10 +159,7 @@ class LCA(nn.Module, PretrainedNetwork):
         shape: Float[Tensor, "*b coefficients"],
         features: ReferenceFeatures | None = None,
     ) -> TokenCode:
-        """The encoder: all that the heads will know of a person.
-
-        Args: as of :meth:`encode`.
-        """
+        """The encoder: all that the heads will know of a person. Args: as of :meth:`encode`."""
         features = self.features(references) if features is None else features
         body_tokens = self._tokens(features.body, references.images, references.masks)
         face_tokens = self._tokens(features.face, references.face_images, references.face_masks)
@@ -201,15 +191,20 @@ class LCA(nn.Module, PretrainedNetwork):
             if self.canonical_head is not None:
                 relative = self.canonical_head(tokens, *initial, looked_up, start)
             else:
-                grey = tokens.new_zeros(*tokens.shape[:-2], len(self.initial_scales), 3)
-                relative = start_gaussians(self.config.heads, *initial, grey if looked_up is None else looked_up, start)
-            points = self.surface_points(shape)
+                if looked_up is None:  # grey
+                    looked_up = tokens.new_zeros(*tokens.shape[:-2], len(self.initial_scales), 3)
+                relative = heads.start_gaussians(self.config.heads, *initial, looked_up, start)
+            means = self.surface_points(shape) + relative.means
+            template = self.point_body.active_weights
+            nodes = None if self.node_head is None else self.node_head(tokens, means, relative.means, template)
             return SubjectCode(
                 shape=shape,
                 tokens=tokens,
                 token_half=self.pose_head.first_layer_of_tokens(tokens),
-                canonical=replace(relative, means=points + relative.means),
+                canonical=replace(relative, means=means),
                 offsets=relative.means,
+                nodes=nodes,
+                weights=None if nodes is None else nodes.followed(template),
             )
 
     def drive(self, code: SubjectCode, driving: DrivingSignal) -> tuple[Gaussians, Gaussians]:
@@ -224,16 +219,21 @@ class LCA(nn.Module, PretrainedNetwork):
         """
         deltas = self.pose_head(code.token_half[..., None, :, :], self.driving_vector(driving))
         with torch.autocast(code.tokens.device.type, enabled=False):  # half precision would move points by millimetres
-            expression = None
-            if self.config.template_expression:
-                expression = self.driving_vector.expression.template_coefficients(driving).float()
-            frame = frame_of_body(self.point_body, code.shape[..., None, :], driving.pose, expression)
+            frame = self.frame(code, driving)
             canonical = code.canonical_of_frames(driving.expression.shape[-2])
             return frame.carried(canonical), frame.carried(deltas.in_full().applied_to(canonical))
 
+    def frame(self, code: SubjectCode, driving: DrivingSignal) -> FrameOfBody:
+        """How frames carry people's Gaussians; batch shapes as of :meth:`drive`."""
+        expression = None
+        if self.config.template_expression:
+            expression = self.driving_vector.expression.template_coefficients(driving).float()
+        weights = None if code.weights is None else code.weights[..., None, :, :]
+        return frame_of_body(self.point_body, code.shape[..., None, :], driving.pose, expression, weights)
+
     def coded(self, driving: DrivingSignal, faces: FaceViews | None) -> DrivingSignal:
-        """The driving signal with the expression code of the faces that drive; unchanged for models that are driven by
-        coefficients, and where no faces are given (the adapter then makes the code from the coefficients)."""
+        """The driving signal with the expression code of the faces that drive; unchanged for models driven by
+        coefficients, and where no faces are given (the adapter then makes the code)."""
         expression = self.driving_vector.expression
         if faces is None or not isinstance(expression, LearnedExpression):
             return driving
@@ -245,13 +245,13 @@ class LCA(nn.Module, PretrainedNetwork):
 
     def _projected(
         self, references: ReferenceViews, shape: Float[Tensor, "*b coefficients"], fallback: Float[Tensor, "*b n 3"]
-    ) -> tuple[Float[Tensor, "*b n 3"], GaussianStart | None]:
+    ) -> tuple[Float[Tensor, "*b n 3"], heads.GaussianStart | None]:
         """Colours of each Gaussian's surface point in the reference views (see ``ProjectedColors``), moved first to
         where the outline says that the surface is, if the config says so (see ``ProjectedOutline``)."""
         fit = references.fit
         if fit is None or self.projected_colors is None:
             raise UserError("This model reads colours where the fitted body projects: give ReferenceViews.fit.")
-        body, spacing = self.point_body, float(self.initial_scales[:, 0].median()) / _SCALE_PER_SPACING
+        body, spacing = self.point_body, float(self.initial_scales[:, 0].median()) / heads.SCALE_PER_SPACING
         expression = self.driving_vector.expression
         with torch.no_grad():  # at rest, open mouths and shut eyes would be read beside lips and lids
             shown = expression.shown_in(references) if self.config.template_expression else None
@@ -296,5 +296,3 @@ class LCA(nn.Module, PretrainedNetwork):
 
 _POINT_FREQUENCIES = 4
 """Of the position code of the Gaussians' points that ``ProjectedOutline`` reads."""
-_SCALE_PER_SPACING = 0.6
-"""Round Gaussians on a square grid overlap into an even sheet when their deviation is about 0.6 of its spacing."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 
+from lca_method.networks.node_skinning import NodeSkinning
 from lca_shared.gaussians import Gaussians
 from lca_shared.tensors import Float, Tensor
 
@@ -20,6 +21,10 @@ class SubjectCode:
     """In the person's rest pose, metres."""
     offsets: Float[Tensor, "*b gaussians 3"]
     """Metres, from each Gaussian's point on the person's shaped rest body: what the position regularizer sees."""
+    nodes: NodeSkinning | None = None
+    """What carries loose garments; None = the template's skinning weights."""
+    weights: Float[Tensor, "*b gaussians joints"] | None = None
+    """Skinning weights of Gaussians that follow ``nodes``."""
 
     def canonical_of_frames(self, frames: int) -> Gaussians:
         """``canonical`` with a new axis of ``frames`` after the batch axes, without copying."""
