@@ -76,8 +76,13 @@ class Environment:
     def to(self, device: torch.device | str) -> "Environment":
         """On another device."""
         keys = KeyLights(self.keys.directions.to(device), self.keys.strengths.to(device))
-        tables = (self.matt, self.blurred, self.harmonics)
-        return Environment(*(table.to(device) for table in tables), keys, self.world_from_map.to(device))
+        return Environment(
+            self.matt.to(device),
+            self.blurred.to(device),
+            self.harmonics.to(device),
+            keys,
+            self.world_from_map.to(device),
+        )
 
 
 @torch.no_grad()
@@ -96,9 +101,9 @@ def prefiltered(radiance: Float[Tensor, "height width 3"], lights: int = 24) -> 
     if not bool(torch.isfinite(radiance).all()) or bool((radiance < 0).any()):
         raise ValueError("an environment map holds finite radiance of 0 or more")
     source = shrunk(radiance.float(), 2 * _HEIGHT)
-    size = source.shape[:2]
-    angles = solid_angles(*size).to(source)
-    towards = directions_of(*size).to(source)
+    height, width = source.shape[:2]
+    angles = solid_angles(height, width).to(source)
+    towards = directions_of(height, width).to(source)
     outputs = directions_of(_HEIGHT, 2 * _HEIGHT).to(source).flatten(0, 1)
     cosine = outputs @ towards.flatten(0, 1).mT
     weight, flat = angles.flatten(), source.flatten(0, 1)

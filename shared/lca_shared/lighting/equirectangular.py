@@ -56,7 +56,7 @@ def shrunk(picture: Float[Tensor, "height width channels"], height: int) -> Floa
         picture: of all directions.
         height: wanted; a picture that is not higher stays as it is.
     """
-    rows = picture.shape[0]
+    rows, columns = picture.shape[:2]
     if rows <= height:
         return picture
     weights = solid_angles(rows, columns, picture.dtype).to(picture.device)[None, None]

@@ -1,6 +1,6 @@
 """All the light on a scene: point lights, directional lights, an even surrounding, an environment map; any mix."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -55,7 +55,14 @@ class Lights:
 
     def to(self, device: torch.device | str) -> "Lights":
         """On another device."""
-        return Lights(**{f.name: _moved(getattr(self, f.name), device) for f in fields(self)})
+        return Lights(
+            self.positions.to(device),
+            self.strengths.to(device),
+            self.directions.to(device),
+            self.sun_strengths.to(device),
+            self.ambient.to(device),
+            None if self.environment is None else self.environment.to(device),
+        )
 
     def arriving(
         self, points: Float[Tensor, "*b n 3"]
@@ -85,7 +92,3 @@ class Lights:
             sun_strengths=torch.cat([self.sun_strengths, strengths], dim=-2),
             environment=None,
         )
-
-
-def _moved(value: Tensor | Environment | None, device: torch.device | str) -> Tensor | Environment | None:
-    return None if value is None else value.to(device)
