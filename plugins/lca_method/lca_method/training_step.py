@@ -13,6 +13,7 @@ from lca_method.expression_training import (
 )
 from lca_method.losses import LossConfig, total
 from lca_method.losses.code_losses import CodeViews
+from lca_method.losses.node_motion import NodeMotion
 from lca_method.losses.total import code_terms
 from lca_method.networks.lca import LCA
 from lca_method.networks.subject import SubjectCode
@@ -42,6 +43,8 @@ class TrainingOutputs:
     """The posed Gaussians at the targets' face crops; None = no loss looks at them."""
     expression: CodeViews | None = None
     """Learned expression codes; None for models driven by coefficients."""
+    nodes: NodeMotion | None = None
+    """Of loose garments; None for models without."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,10 @@ def training_renders(
     if expression is not None and "cycle" in losses.code_weights(step):
         expression = with_swap(network, code, targets, expression, render)
     expression = None if expression is None else of_all_processes(expression)
-    return TrainingOutputs(renders[0], renders[1], code, background, face, expression)
+    nodes = None
+    if code.nodes is not None and (losses.arap or losses.sparsity):
+        nodes = NodeMotion(code.nodes, network.frame(code, driving).transforms)
+    return TrainingOutputs(renders[0], renders[1], code, background, face, expression, nodes)
 
 
 def training_losses(
@@ -116,4 +122,5 @@ def training_losses(
         face_render=outputs.face,
         faces=face_targets(batch.targets),
         codes=outputs.expression,
+        nodes=outputs.nodes,
     )

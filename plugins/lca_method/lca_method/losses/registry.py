@@ -6,6 +6,9 @@ from collections.abc import Callable
 from lca_method.losses.alpha_cross_entropy import alpha_cross_entropy
 from lca_method.losses.alpha_l1 import alpha_l1
 from lca_method.losses.alpha_squared import alpha_squared
+from lca_method.losses.arap import arap_lengths, arap_turned
+from lca_method.losses.correction_sparsity import sparsity_gates, sparsity_l1
+from lca_method.losses.node_motion import NodeMotion
 from lca_method.losses.position_acap import acap_hinge, acap_paper
 from lca_method.losses.scale_asap_covariance import asap_covariance
 from lca_method.losses.scale_asap_hinge import asap_hinge
@@ -26,3 +29,11 @@ POSITION: dict[str, Regularizer] = {"acap_hinge": acap_hinge, "acap_paper": acap
 """``position_loss``."""
 SCALE: dict[str, Regularizer] = {"asap_hinge": asap_hinge, "asap_covariance": asap_covariance}
 """``scale_loss``."""
+
+NodeRegularizer = Callable[[NodeMotion], Tensor]
+"""From people's nodes and frames ``[*b targets]`` to a number for each person."""
+
+ARAP: dict[str, NodeRegularizer] = {"turned": arap_turned, "lengths": arap_lengths}
+"""``arap_loss``."""
+SPARSITY: dict[str, NodeRegularizer] = {"l1": sparsity_l1, "gates": sparsity_gates}
+"""``sparsity_loss``."""

@@ -5,8 +5,9 @@ from typing import Literal
 
 from lca_method.batch import TargetViews
 from lca_method.losses.code_losses import CODE_LOSSES, CodeViews
+from lca_method.losses.node_motion import NodeMotion
 from lca_method.losses.photometric import alpha_loss, detail_on_person, l1, l1_on_person, lpips_loss, prepare
-from lca_method.losses.registry import POSITION, SCALE
+from lca_method.losses.registry import ARAP, POSITION, SCALE, SPARSITY
 from lca_method.networks.subject import SubjectCode
 from lca_shared.perceptual import LPIPS
 from lca_shared.rendering import Rendering
@@ -38,6 +39,12 @@ class LossConfig:
     position_loss: Literal["acap_hinge", "acap_paper"] = "acap_hinge"
     scale: float = 10.0
     scale_loss: Literal["asap_hinge", "asap_covariance"] = "asap_hinge"
+    arap: float = 0.0
+    """Weight of as-rigid-as-possible on what garments' nodes do (Section 3.4); needs ``LCAConfig.deformer``."""
+    arap_loss: Literal["turned", "lengths"] = "turned"
+    sparsity: float = 0.0
+    """Weight of few corrections of the nodes' skinning weights."""
+    sparsity_loss: Literal["l1", "gates"] = "l1"
     face: float = 0.0
     """Weight of L1 over person pixels of the targets' face crops, rendered with deltas (our choice; 0 = off): in a
     picture of a whole body the face is small, and expressions are smaller."""
@@ -97,6 +104,7 @@ def total(
     face_render: Rendering | None = None,
     faces: TargetViews | None = None,
     codes: CodeViews | None = None,
+    nodes: NodeMotion | None = None,
 ) -> dict[str, Float[Tensor, ""]]:
     """The objective's terms, already weighted: their sum is what is minimised.
 
@@ -112,6 +120,7 @@ def total(
         face_render: of the Gaussians with deltas at the face crops' cameras, on ``background``.
         faces: the face crops.
         codes: learned expression codes.
+        nodes: of loose garments.
     """
     lpips_weight = config.lpips_weight(step)
     used = lpips if lpips_weight > 0 else None
@@ -143,6 +152,11 @@ def total(
         terms["position"] = ramp * config.position * POSITION[config.position_loss](code).mean()
     if config.scale:
         terms["scale"] = ramp * config.scale * SCALE[config.scale_loss](code).mean()
+    if nodes is not None:
+        if config.arap:
+            terms["arap"] = config.arap * ARAP[config.arap_loss](nodes).mean()
+        if config.sparsity:
+            terms["sparsity"] = config.sparsity * SPARSITY[config.sparsity_loss](nodes).mean()
     return terms
 
 
