@@ -120,6 +120,22 @@ def test_jpeg_keeps_rgb_order(tmp_path: Path) -> None:
     torch.testing.assert_close(loaded.image.mean((1, 2)) * 255, torch.tensor([200.0, 0, 0]), atol=3, rtol=0)
 
 
+def test_files_are_taken_over_as_they_are(tmp_path: Path) -> None:
+    image, mask = pictures(0)
+    writer = DatasetWriter(tmp_path / "data", INFO)
+    picture, outline = tmp_path / "a.jpg", tmp_path / "b.png"
+    writer.write_image(picture, image)
+    cv2.imwrite(str(outline), mask)
+    record = replace(frame_record(0), width=WIDTH, height=HEIGHT)
+    folder = writer.write_subject(subject_info(), [(record, picture, outline)])
+    written = AvatarDataset.open(tmp_path / "data").subjects["ada"].frames.record(0)
+    assert (folder / written.image).read_bytes() == picture.read_bytes()
+    assert (folder / written.mask).read_bytes() == outline.read_bytes()
+    assert (written.width, written.height) == (WIDTH, HEIGHT)
+    with pytest.raises(ValueError, match=r"\.png is needed"):
+        writer.write_subject(subject_info("eve"), [(record, picture, picture)])
+
+
 def test_opening_reads_no_picture_and_no_table(root: Path) -> None:
     for path in [*root.rglob("*.png"), *root.rglob("*.parquet")]:
         path.unlink()

@@ -42,8 +42,9 @@ _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 WrittenFrame = (
     tuple[FrameRecord, np.ndarray | None, np.ndarray]
     | tuple[FrameRecord, np.ndarray | None, np.ndarray, np.ndarray | None]
+    | tuple[FrameRecord, Path, Path]
 )
-"""A row with its picture, its mask and perhaps a mask of the loose garment."""
+"""A row with its picture, its mask and perhaps a mask of the loose garment; or with files that hold the first two."""
 _SAME = ("kind", "body_model", "driven_joints", "shape_names", "expression_names")
 
 
@@ -101,7 +102,8 @@ class DatasetWriter:
             subject: goes to ``subject.json``.
             frames: records with image (uint8 [h, w, 3] RGB), mask (uint8 [h, w], 255 = person) and, if it is known,
                 mask of the loose garment (the same, 255 = garment; or None). The record's ``image``, ``mask``,
-                ``width`` and ``height`` are set here. Pairs (frame, camera) must be unique.
+                ``width`` and ``height`` are set here. Pairs (frame, camera) must be unique. Of paths to a picture
+                and a mask in the writer's formats, of the size that the record says, the files are taken over.
             overwrite: replace a subject of the same id.
             lights: of a light stage; goes to ``lights.json``.
             in_place: where pictures lie that are not copied: of frames whose path (``picture_paths``) is listed there
@@ -160,8 +162,18 @@ class DatasetWriter:
         stem = f"{frame:06d}_{camera}"
         return f"images/{stem}.{self._image_format}", f"masks/{stem}.png"
 
+    def write_image(self, path: Path, image: np.ndarray) -> None:
+        """Write a picture (uint8 [h, w, 3] RGB) as this dataset's pictures are, anywhere."""
+        options = []
+        if self._image_format == "jpg":
+            sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+            options = [cv2.IMWRITE_JPEG_QUALITY, self._jpeg_quality, *sampling]
+        _write_picture(path, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+
     def _write_frame(self, folder: Path, frame: WrittenFrame, elsewhere: Container[str]) -> FrameRecord:
         record, image, mask = frame[:3]
+        if isinstance(image, Path) or isinstance(mask, Path):
+            return self._take_over(folder, record, image, mask)
         garment = frame[3] if len(frame) == 4 else None
         if image is not None and (image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3):
             raise ValueError(f"images are uint8 [h, w, 3], not {image.dtype} {image.shape}")
@@ -169,27 +181,40 @@ class DatasetWriter:
         for one in (mask,) if garment is None else (mask, garment):
             if one.dtype != np.uint8 or one.shape != (height, width):
                 raise ValueError(f"masks are uint8 {(height, width)}, not {one.dtype} {one.shape}")
-        for name, shape in array_shapes(self.info).items():
-            if name == VISIBLE_FIELD and record.joint_visible is None:
-                continue
-            if np.shape(getattr(record, name)) != shape:
-                raise ValueError(f"{name} has shape {np.shape(getattr(record, name))}, not {shape}")
+        self._check_arrays(record)
         image_path, mask_path = self.picture_paths(record.frame, record.camera)
         record = replace(record, image=image_path, mask=mask_path, width=width, height=height)
-        options = []
-        if self._image_format == "jpg":
-            sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-            options = [cv2.IMWRITE_JPEG_QUALITY, self._jpeg_quality, *sampling]
         if image is None and record.image not in elsewhere and not (folder / record.image).exists():
             raise ValueError(f"no image for {record.image}, and none was written before")
         if image is not None and record.image not in elsewhere:
-            _write_picture(folder / record.image, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+            self.write_image(folder / record.image, image)
         if record.mask not in elsewhere:
             _write_picture(folder / record.mask, mask, [])
         if garment is not None:
             self._make(folder / GARMENTS_FOLDER)
             _write_picture(folder / garment_path(record.mask), garment, [])
         return record
+
+    def _take_over(
+        self, folder: Path, record: FrameRecord, image: Path | np.ndarray | None, mask: Path | np.ndarray
+    ) -> FrameRecord:
+        self._check_arrays(record)
+        image_path, mask_path = self.picture_paths(record.frame, record.camera)
+        for name, file in ((image_path, image), (mask_path, mask)):
+            if not isinstance(file, Path) or file.suffix != Path(name).suffix:
+                raise ValueError(f"a file {Path(name).suffix} is needed for {name}, not {file}")
+            try:
+                _link_or_copy(file, folder / name)
+            except OSError as error:
+                raise UserError(f"Cannot write {folder / name}: {error.strerror}.") from error
+        return replace(record, image=image_path, mask=mask_path)
+
+    def _check_arrays(self, record: FrameRecord) -> None:
+        for name, shape in array_shapes(self.info).items():
+            if name == VISIBLE_FIELD and record.joint_visible is None:
+                continue
+            if np.shape(getattr(record, name)) != shape:
+                raise ValueError(f"{name} has shape {np.shape(getattr(record, name))}, not {shape}")
 
     def _write_table(self, path: Path, records: list[FrameRecord]) -> None:
         columns = {}
@@ -222,6 +247,15 @@ class DatasetWriter:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"Cannot write {folder}: {error.strerror}. Choose a folder you may write to.") from error
+
+
+def _link_or_copy(file: Path, target: Path) -> None:
+    """A second name for a file, or a copy where the disk knows no second names."""
+    target.unlink(missing_ok=True)
+    try:
+        os.link(file, target)
+    except OSError:
+        shutil.copyfile(file, target)
 
 
 def _write_picture(path: Path, picture: np.ndarray, options: list[int]) -> None:

@@ -77,10 +77,11 @@ def estimate_source(
         while chunk := coming.result():
             coming = pool.submit(_take, rest, size)  # decoding and writing go on meanwhile
             own = chooser if source.kind != "photos" else choice.chooser()
-            observed = _observed(chunk, own, filters, pool, idle)
+            observations, notes, masks = _observed(chunk, own, filters, pool, idle)
             if written is not None:
                 written.result()
-            written = writer.submit(folder.add, *observed)
+            images = [picture.image for picture, _ in chunk]
+            written = writer.submit(folder.add, observations, notes, images, masks)
             progress(len(chunk))
         if written is not None:
             written.result()

@@ -23,24 +23,23 @@ _MOST_TILES = 100
 def drawn_frame(
     clip: FittedClip, row: int, body: CompactBody, image: np.ndarray, mask: np.ndarray | None, reason: str
 ) -> np.ndarray:
-    """The picture with the body's mesh, the mask's outline and the points that were detected; dark, with the reason
-    written on it, if it was left out. uint8 [h, w, 3], long side :data:`LONG_SIDE` at most.
+    """The picture (at any resolution) with the body's mesh, the mask's outline and the points that were detected; dark,
+    with the reason written on it, if it was left out. uint8 [h, w, 3], long side :data:`LONG_SIDE` at most.
     """
-    factor = min(1.0, LONG_SIDE / max(image.shape[:2]))
-    width, height = (max(2, round(side * factor) // 2 * 2) for side in (image.shape[1], image.shape[0]))
+    note = clip.notes[row]
+    factor = min(1.0, LONG_SIDE / max(note.width, note.height))
+    width, height = (max(2, round(side * factor) // 2 * 2) for side in (note.width, note.height))
     drawn = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     if mask is not None:
         fit, place = clip.fit, clip.placements[row]
         intrinsics = fit.cameras.intrinsics.new_tensor(
             place.own_intrinsics(fit.cameras.intrinsics[row].double().numpy())
         )
-        camera = Cameras(fit.cameras.camera_from_world[row], intrinsics, image.shape[1], image.shape[0]).resized(
-            width, height
-        )
+        camera = Cameras(fit.cameras.camera_from_world[row], intrinsics, note.width, note.height).resized(width, height)
         vertices = body.skinned(body.shaped(fit.shape, fit.expression[row]), fit.pose[row])
         drawn = draw_mesh_overlay(drawn, vertices, body.faces, camera)
         drawn = draw_mask_outline(drawn, cv2.resize(mask, (width, height)))
-        scale = np.array([width / image.shape[1], height / image.shape[0]])
+        scale = np.array([width / note.width, height / note.height])
         observations = clip.observations
 
         def own(points: np.ndarray) -> np.ndarray:

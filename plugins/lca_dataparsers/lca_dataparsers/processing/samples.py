@@ -14,6 +14,8 @@ MOST_SHOWN = 6
 """Of each reason on the sheet."""
 _HEIGHT = 180
 """Of the small pictures, pixels."""
+SAMPLE_SIDE = 2 * _HEIGHT
+"""Long side from which a picture has enough pixels to be made small."""
 _LABEL = 26
 
 Samples = dict[str, list[np.ndarray]]

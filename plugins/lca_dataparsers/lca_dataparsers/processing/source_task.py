@@ -133,7 +133,8 @@ def _process_clip(
     )
     samples: dict = {}
     try:
-        folder = WorkFolder(dataset_root(config) / WORK_FOLDER / clip.name, fingerprint(detection, source.files))
+        place = dataset_root(config) / WORK_FOLDER / clip.name
+        folder = WorkFolder(place, fingerprint(detection, source.files), writer.write_image)
         report = process_subject(clip.name, source, folder, writer, estimators, settings, stages, samples)
     except NothingUsable as error:
         return Outcome(clip.name, str(source.path), "left out", str(error), samples=samples)

@@ -1,9 +1,9 @@
 """One subject from detection to the dataset."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from lca_dataparsers.dataset.schema import FrameRecord, SubjectInfo
 from lca_dataparsers.dataset.writer import DatasetWriter
 from lca_dataparsers.processing.choosing import PersonChoice
-from lca_dataparsers.processing.decode import Picture, Source
+from lca_dataparsers.processing.decode import Source
 from lca_dataparsers.processing.estimate import estimate_source
 from lca_dataparsers.processing.estimators import PersonEstimator
 from lca_dataparsers.processing.filters import FilterConfig
@@ -21,11 +21,12 @@ from lca_dataparsers.processing.fitting import FitConfig, fit_clip
 from lca_dataparsers.processing.notes import FrameNote, counted
 from lca_dataparsers.processing.observations import ClipObservations, concatenate
 from lca_dataparsers.processing.one_camera import IN_PLACE, Placement, brought_together
+from lca_dataparsers.processing.overlay_video import LONG_SIDE as OVERLAY_SIDE
 from lca_dataparsers.processing.overlay_video import NoOverlay, Overlay, SheetOverlay, VideoOverlay, drawn_frame
 from lca_dataparsers.processing.progress import Stages
 from lca_dataparsers.processing.records import FittedClip, frame_record, head_boxes
 from lca_dataparsers.processing.report import make_report, timing
-from lca_dataparsers.processing.samples import MOST_SAMPLES, Samples, add_sample
+from lca_dataparsers.processing.samples import MOST_SAMPLES, SAMPLE_SIDE, Samples, add_sample
 from lca_dataparsers.processing.sides import untangled
 from lca_dataparsers.processing.timing import StepTimes, gathered_times
 from lca_dataparsers.processing.work_folder import WorkFolder
@@ -89,7 +90,7 @@ def process_subject(
         )
     for part, seconds in gathered_times(estimators).items():
         times.add(part, seconds - before.get(part, 0.0))
-    _collect_unfitted(source, folder, samples)
+    _collect_unfitted(folder, samples)
     with times.step("fit"):
         clip = _fitted(name, source, folder, settings, stages)
     reasons = clip.reasons(settings.filters)
@@ -107,23 +108,18 @@ def process_subject(
     )
     with times.step("write"), stages.stage(f"{name}: writing", report["used"]) as advance:
         with _open_overlay(name, source, clip, settings.overlay) as overlay:
-            frames = _counting(_frames(clip, reasons, source, folder, settings, overlay, samples), advance)
+            frames = _counting(_frames(clip, reasons, source, folder, overlay, samples), advance)
             writer.write_subject(subject, frames, overwrite=True)
     return report | timing(len(reasons), times)
 
 
-def _collect_unfitted(source: Source, folder: WorkFolder, samples: Samples) -> None:
+def _collect_unfitted(folder: WorkFolder, samples: Samples) -> None:
     """Samples of the pictures that detection left out."""
-    wanted: dict[int, str] = {}
-    for number, note in enumerate(folder.load()[1]):
-        if note.refused and list(wanted.values()).count(note.refused) < MOST_SAMPLES:
-            wanted[number] = note.refused
-    if not wanted:
-        return
-    with closing(source.pictures()) as pictures:
-        for number, picture in zip(range(max(wanted) + 1), pictures):
-            if number in wanted:
-                add_sample(samples, wanted[number], picture.image)
+    taken: Counter[str] = Counter()
+    for note in folder.load()[1]:
+        if note.refused and taken[note.refused] < MOST_SAMPLES:
+            taken[note.refused] += 1
+            add_sample(samples, note.refused, folder.image(note, SAMPLE_SIDE))
 
 
 def _fitted(name: str, source: Source, folder: WorkFolder, settings: SubjectSettings, stages: Stages) -> FittedClip:
@@ -163,42 +159,37 @@ def _counting(frames: Iterator[Any], advance: Callable[[int], None]) -> Iterator
 
 
 def _frames(
-    clip: FittedClip,
-    reasons: list[str],
-    source: Source,
-    folder: WorkFolder,
-    settings: SubjectSettings,
-    overlay: Overlay,
-    samples: Samples,
-) -> Iterator[tuple[FrameRecord, np.ndarray, np.ndarray]]:
-    """Frames for the writer, and the overlay on the way: pictures are decoded a second time rather than kept."""
+    clip: FittedClip, reasons: list[str], source: Source, folder: WorkFolder, overlay: Overlay, samples: Samples
+) -> Iterator[tuple[FrameRecord, Path, Path]]:
+    """Frames for the writer, and the overlay on the way. Pictures and masks are on disk already, as they will stay."""
     body = get_body_model(BODY_MODEL)
     heads, every = head_boxes(body, clip.fit), _every(clip, source)
 
-    def made(row: int, picture: Picture) -> tuple[Any, np.ndarray | None]:
-        picture, reason = picture.fitted(settings.long_side), reasons[row]
-        mask = None if clip.notes[row].refused else folder.mask(clip.notes[row])
-        wanted = overlay.wanted and row % every == 0
-        drawn = drawn_frame(clip, row, body, picture.image, mask, reason) if wanted else None
-        if reason and not clip.notes[row].refused:
-            add_sample(samples, reason, picture.image)
-        if reason or mask is None:
+    def made(row: int) -> tuple[Any, np.ndarray | None]:
+        note, reason = clip.notes[row], reasons[row]
+        drawn = None
+        if overlay.wanted and row % every == 0:
+            mask = None if note.refused else folder.mask(note)
+            drawn = drawn_frame(clip, row, body, folder.image(note, OVERLAY_SIDE), mask, reason)
+        if reason and not note.refused:
+            add_sample(samples, reason, folder.image(note, SAMPLE_SIDE))
+        if reason:
             return None, drawn
-        return (frame_record(clip, row, heads[row]), picture.image, mask), drawn
+        return (frame_record(clip, row, heads[row]), folder.image_path(note), folder.mask_path(note)), drawn
 
-    for frame, drawn in _side_by_side(made, source):
+    for frame, drawn in _side_by_side(made, len(reasons)):
         if drawn is not None:
             overlay.add(drawn)
         if frame is not None:
             yield frame
 
 
-def _side_by_side(made: Callable[[int, Picture], Any], source: Source) -> Iterator[Any]:
-    """``made`` of every picture, in order, on two threads; few pictures are in memory at a time."""
-    with closing(source.pictures()) as pictures, ThreadPoolExecutor(2) as pool:
+def _side_by_side(made: Callable[[int], Any], count: int) -> Iterator[Any]:
+    """``made`` of every row, in order, on two threads; few drawn pictures are in memory at a time."""
+    with ThreadPoolExecutor(2) as pool:
         coming: deque[Future[Any]] = deque()
-        for row, picture in enumerate(pictures):
-            coming.append(pool.submit(made, row, picture))
+        for row in range(count):
+            coming.append(pool.submit(made, row))
             if len(coming) > _LOOK_AHEAD:
                 yield coming.popleft().result()
         while coming:
