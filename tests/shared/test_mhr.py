@@ -11,6 +11,7 @@ from lca_shared.body import BodyModel, get_body_model
 from lca_shared.body.mhr import EXPRESSIONS, IDENTITIES, JOINTS, PARAMETERS, POSE_PARAMETERS, load_mhr
 from lca_shared.errors import MissingWeightsError, UserError
 
+
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_mhr(tmp_path_factory.mktemp("weights") / "mhr" / "mhr_model.pt")

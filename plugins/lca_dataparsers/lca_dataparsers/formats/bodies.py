@@ -92,49 +92,6 @@ def no_body(capture: Capture) -> CaptureBody:
     )
 
 
-def registered_body(capture: Capture) -> CaptureBody:
-    """The body that the capture comes with, in its own model.
-
-    Expressions are the model's; where nothing tells how sure the capture is, everything counts as seen.
-
-    Raises:
-        UserError: the capture has none.
-        MissingWeightsError: the model's licensed file is nowhere.
-    """
-    if capture.registration is None or capture.registration.model != "smplx":
-        raise UserError(
-            f"{capture.name} comes without a body in a model that is known here. Import it with --body fit."
-        )
-    from lca_shared.body.smplx import COMPONENTS, pose_from_smplx
-
-    body, known = get_body_model("smplx"), capture.registration
-    wanted = set(capture.frames())
-    rows = [row for row, frame in enumerate(known.frames) if frame in wanted]
-    if not rows:
-        raise UserError(f"{capture.name}: its registration has none of the moments. Import it with --body fit.")
-
-    def tensor(name: str) -> Tensor:
-        return torch.from_numpy(np.asarray(known.parameters[name], np.float32))
-
-    betas = tensor("betas").reshape(-1, tensor("betas").shape[-1])[:, :COMPONENTS].mean(dim=0)
-    assert capture.world_from_capture is not None  # set when the capture was turned upright
-    world = torch.from_numpy(capture.world_from_capture).float()
-    pose = pose_from_smplx(body, betas, tensor("fullpose")[rows], tensor("transl")[rows], world)
-    count, driven = len(rows), len(body.driven_joints)
-    return CaptureBody(
-        shape=betas,
-        frames=tuple(known.frames[row] for row in rows),
-        pose=pose,
-        expression=tensor("expression")[rows][:, :COMPONENTS],
-        joint_confidence=torch.ones(count, driven),
-        face_confidence=torch.ones(count),
-        hand_confidence=torch.ones(count, 2),
-        fitted=True,
-        model="smplx",
-        report={"body": "the capture's own registration (smplx)"},
-    )
-
-
 def fitted_body(
     capture: Capture,
     reader: SourceReader,

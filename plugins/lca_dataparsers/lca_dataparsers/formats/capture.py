@@ -75,11 +75,13 @@ class Registration:
     """A body that the capture comes with, in its own model's parameters."""
 
     model: str
-    """``smplx``."""
+    """``smplx`` or ``mhr``."""
     parameters: Mapping[str, np.ndarray]
     """Arrays by the model's own names, in the capture's world and the model's units."""
     frames: tuple[int, ...]
     """Moments that the rows of frame-wise arrays belong to."""
+    camera: str | None = None
+    """Whose axes it is in; None = the capture's world."""
 
 
 @dataclass(frozen=True)

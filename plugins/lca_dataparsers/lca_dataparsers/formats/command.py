@@ -29,10 +29,16 @@ class ImportConfig:
     """copy: pictures become JPEG files of the dataset. in-place: they stay in the capture and are read from there."""
     subject: str | None = None
     """Name of the subject; by default made of the capture's person and name."""
-    body: Literal["fit", "registration", "none"] = "fit"
-    """fit: fitted to the pictures of all cameras. registration: the body that the capture comes with, in its own model
-    (dna_rendering: SMPL-X, whose licensed file has to be there); the dataset's body model is then that one. none:
-    cameras and pictures alone; nothing can be trained on them until there is a body."""
+    body: Literal["fit", "registration", "from-registration", "none"] = "fit"
+    """fit: fitted to the pictures of all cameras. registration: the body that the capture comes with (dna_rendering:
+    SMPL-X) or --registration names, in its own model, whose file has to be there; the dataset's body model is then that
+    one. from-registration: our own body fitted to the surface of an MHR body. none: cameras and pictures alone; nothing
+    can be trained on them until there is a body."""
+    registration: Path | None = None
+    """A folder of MHR bodies, a file for each moment as SAM 3D Body writes them (000012.npz), or a file of SMPL-X's
+    parameters (.npz with betas, expression, fullpose, transl and, if not all moments, frames)."""
+    registration_camera: str | None = None
+    """The camera in whose axes --registration is, if it is in a camera's."""
     cameras: tuple[str, ...] | None = None
     """Names of the cameras to take; by default all that have pictures."""
     max_cameras: int | None = None

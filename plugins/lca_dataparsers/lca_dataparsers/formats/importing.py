@@ -3,10 +3,10 @@
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,12 +15,14 @@ from lca_dataparsers.dataset.schema import DatasetInfo, FrameRecord, SubjectInfo
 from lca_dataparsers.dataset.sources import InPlacePictures, PictureSource, SourceReader
 from lca_dataparsers.dataset.writer import DatasetWriter
 from lca_dataparsers.formats.axes import world_from_capture
-from lca_dataparsers.formats.bodies import CaptureBody, fitted_body, mask_path, no_body, registered_body
+from lca_dataparsers.formats.bodies import CaptureBody, fitted_body, mask_path, no_body
 from lca_dataparsers.formats.capture import Capture, CaptureView
 from lca_dataparsers.formats.command import OVERLAY_FOLDER, WORK_FOLDER, ImportConfig
 from lca_dataparsers.formats.import_report import ImportedSubject, import_report
 from lca_dataparsers.formats.kept_work import KeptWork
 from lca_dataparsers.formats.moving import fitted_moving_body
+from lca_dataparsers.formats.registered import body_from_registration, registered_body, registration_of
+from lca_dataparsers.formats.registrations import read_registration
 from lca_dataparsers.formats.registry import open_capture
 from lca_dataparsers.formats.rows import MeasuredView, RowMaker
 from lca_dataparsers.formats.selection import resized, selected
@@ -29,9 +31,6 @@ from lca_dataparsers.formats.unpacking import is_archive, unpack
 from lca_dataparsers.processing.progress import Stages
 from lca_shared.body import get_body_model
 from lca_shared.errors import UserError
-
-if TYPE_CHECKING:
-    pass
 
 
 def import_capture(config: ImportConfig) -> ImportedSubject | None:
@@ -73,7 +72,10 @@ def _import(config: ImportConfig, source: Path) -> ImportedSubject | None:
         capture = replace(capture, rate=config.fps)
     licence = config.licence or capture.licence
     name = config.subject or subject_name(capture)
-    model = "smplx" if config.body == "registration" else "anny"
+    if config.registration is not None:
+        given = read_registration(config.registration, config.registration_camera, capture)
+        capture = replace(capture, registration=given)
+    model = registration_of(capture).model if config.body == "registration" else "anny"
     info = dataset_info("wild" if capture.moving else "studio", licence, f"lca-data import {config.format}", model)
     writer = DatasetWriter(config.output_dir, info)
     writer.remove_leftovers()
@@ -155,10 +157,13 @@ def _body(
                 "Import with --body fit."
             )
         return no_body(capture), capture
-    if config.body == "registration":
+    if config.body in ("registration", "from-registration"):
         if lacking:
             raise UserError(f"{capture.name}: {lacking} pictures have no mask. Import with --body fit.")
-        return registered_body(capture), capture
+        if config.body == "registration":
+            return registered_body(capture), capture
+        with stages.stage("fitting", 100) as advance:
+            return body_from_registration(capture, _shares(advance)), capture
     if not capture.moving and (body := kept.body()) is not None:
         return body, capture
     from lca_dataparsers.processing.estimators import build_estimator
@@ -172,12 +177,7 @@ def _body(
         )
     try:
         with stages.stage("detecting", None) as looked, stages.stage("fitting", 100) as advance:
-            done = [0.0]
-
-            def told(share: float) -> None:
-                advance(round(100 * share) - round(100 * done[0]))
-                done[0] = share
-
+            told = _shares(advance)
             if capture.moving:
                 return fitted_moving_body(capture, reader, estimators[0], looked, told)
             body = fitted_body(capture, reader, estimators, kept, config.fit_cameras, looked, told)
@@ -186,6 +186,17 @@ def _body(
     finally:
         for estimator in estimators:
             estimator.close()
+
+
+def _shares(advance: Callable[[int], None]) -> Callable[[float], None]:
+    """Tells a stage of 100 steps which share is done."""
+    done = [0.0]
+
+    def told(share: float) -> None:
+        advance(round(100 * share) - round(100 * done[0]))
+        done[0] = share
+
+    return told
 
 
 def _write(

@@ -20,6 +20,8 @@ MEASURED_SIDE = 384
 HEAD_ROOM = 0.6
 WRISTS = {"anny": ("wrist.L", "wrist.R"), "smplx": ("left_wrist", "right_wrist"), "mhr": ("l_wrist", "r_wrist")}
 """Joints that move the palms, by body model."""
+HEADS = {"anny": "head", "smplx": "head", "mhr": "c_head"}
+"""Joint that moves the head, by body model."""
 HAND_SEEN = 0.3
 """Share of the palm and wrist that a picture has to show to tell anything of a hand."""
 FACING = 0.25
@@ -124,7 +126,7 @@ class RowMaker:
         shaped = self.model.shaped(body.shape, body.expression[moment])
         self._vertices = self.model.skinned(shaped, pose)
         self._head_vertices = self._head.skinned(self._head.shaped(body.shape, body.expression[moment]), pose)
-        head = self.model.joint_names.index("head")
+        head = self.model.joint_names.index(HEADS[body.model])
         turned = self.model.posed(shaped.joints, pose).posed_from_rest[head, :3, :3]
         self._looks = -turned[:, 1].numpy()
         self._at = moment
