@@ -16,6 +16,7 @@ from lca_method.avatar.motion import Motion
 from lca_method.avatar.motion_files import write_motion
 from lca_method.batch import DrivingSignal
 from lca_method.networks import LCA
+from lca_method.networks.node_head import DeformerConfig
 from lca_shared.cameras import Cameras, look_at, pinhole_intrinsics
 from lca_shared.errors import SchemaError, UserError
 
@@ -24,6 +25,7 @@ CHANGES = {
     "paper": {"template_expression": False},
     "single": {"branches": "single"},
     "code": {"expression": "code"},
+    "nodes": {"deformer": DeformerConfig(nodes=24, hidden=16)},
 }
 
 
@@ -37,6 +39,8 @@ def trained(request, config, body) -> LCA:
     torch.nn.init.normal_(model.pose_head.deltas.weight, std=0.05)
     if hasattr(model.driving_vector.expression, "readout"):
         torch.nn.init.normal_(model.driving_vector.expression.readout.weight, std=0.1)
+    if model.node_head is not None:  # some nodes are corrected
+        torch.nn.init.normal_(model.node_head.last.weight, std=2.0)
     return model.eval().requires_grad_(False)
 
 

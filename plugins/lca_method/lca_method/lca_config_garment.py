@@ -32,7 +32,7 @@ def _small() -> LCATrainerConfig:
     model = config.pipeline.model
     model.losses = replace(model.losses, lpips_from=0, lpips_every=4)
     for group in config.optimizers.values():
-        group["optimizer"].lr, group["scheduler"].warmup_steps = 5e-4, 20
+        group["scheduler"].warmup_steps = 20
     return config
 
 

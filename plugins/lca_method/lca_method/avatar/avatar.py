@@ -11,6 +11,7 @@ from lca_method.batch import DrivingSignal
 from lca_method.networks.deformer import frame_of_body
 from lca_method.networks.driving import DrivingConfig, DrivingVector
 from lca_method.networks.gaussian_heads import GaussianHeadsConfig, PoseDeltas
+from lca_method.networks.node_skinning import NodeSkinning
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.body.model import BodyPose
 from lca_shared.cameras import Cameras
@@ -46,6 +47,7 @@ class Avatar(nn.Module):
     canonical_opacities: Tensor
     canonical_colors: Tensor
     token_half: Tensor
+    followed_weights: Tensor | None
 
     def __init__(
         self,
@@ -54,9 +56,11 @@ class Avatar(nn.Module):
         canonical: Gaussians,
         token_half: Float[Tensor, "tokens hidden"],
         shape: Float[Tensor, "coefficients"],
+        nodes: NodeSkinning | None = None,
     ):
         """Args: sizes; the person's body at the Gaussians' points (``body_of_person``); their Gaussians at rest; the
-        token half of the pose-dependent head's first layer; their shape coefficients, for the record.
+        token half of the pose-dependent head's first layer; their shape coefficients, for the record; what carries
+        their loose garments, if anything.
 
         Raises:
             ValueError: these do not have as many Gaussians or tokens as each other.
@@ -66,9 +70,14 @@ class Avatar(nn.Module):
             raise ValueError(
                 f"{canonical.count} Gaussians, {len(body.template_vertices)} points, tokens {tuple(token_half.shape)}"
             )
+        if nodes is not None and len(nodes.graph.neighbours) != canonical.count:
+            raise ValueError(f"{canonical.count} Gaussians, nodes for {len(nodes.graph.neighbours)}")
         super().__init__()
         self.networks = networks
         self._body = body
+        self._nodes = None if nodes is None else nodes.detached()
+        followed = None if self._nodes is None else self._nodes.followed(body.active_weights)
+        self.register_buffer("followed_weights", followed, persistent=False)
         self.shape = shape
         for name in _GAUSSIAN_FIELDS:
             self.register_buffer(f"canonical_{name}", getattr(canonical, name).detach().clone())
@@ -104,6 +113,18 @@ class Avatar(nn.Module):
         if self._body.template_vertices.device != self.device:
             self._body = self._body.to(self.device)
         return self._body
+
+    @property
+    def nodes(self) -> NodeSkinning | None:
+        """What carries loose garments, on the avatar's device; None = the template's skinning weights alone."""
+        if self._nodes is not None and self._nodes.gates.device != self.device:
+            self._nodes = self._nodes.to(self.device)
+        return self._nodes
+
+    @property
+    def skinning_weights(self) -> Float[Tensor, "gaussians joints"]:
+        """Of the Gaussians, over the joints that move: the template's, or those of Gaussians that follow nodes."""
+        return self.body.active_weights if self.followed_weights is None else self.followed_weights
 
     @property
     def canonical(self) -> Gaussians:
@@ -147,7 +168,7 @@ class Avatar(nn.Module):
         moved = (
             self.driving_vector.expression.template_coefficients(signal) if self.networks.template_expression else None
         )
-        frame = frame_of_body(self.body, expression.new_zeros(*frames, 0), pose, moved)
+        frame = frame_of_body(self.body, expression.new_zeros(*frames, 0), pose, moved, self.followed_weights)
         if not pose_dependent:
             return frame.carried(self.canonical)
         deltas = self.pose_head(self.token_half, self.driving_vector(signal))

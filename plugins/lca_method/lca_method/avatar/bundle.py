@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 
 from lca_method.avatar.avatar import Avatar, AvatarNetworks
 from lca_method.avatar.point_body import RigInfo, body_from_tensors, body_tensors
+from lca_method.networks.node_skinning import NodeSkinning
 from lca_method.plain_configs import from_plain, plain
 from lca_shared.errors import UserError
 from lca_shared.gaussians import Gaussians
@@ -112,8 +113,10 @@ def load_avatar(path: str | Path, device: torch.device | str = "cpu") -> LoadedA
         rig = RigInfo(**{f.name: _tupled(content["rig"][f.name]) for f in fields(RigInfo)})
         canonical = Gaussians(**{f.name: tensors[f"canonical_{f.name}"] for f in fields(Gaussians)})
         body = body_from_tensors(_below("body.", tensors), rig)
-        avatar = Avatar(networks, body, canonical, tensors["token_half"], tensors["shape"])
-        rest = ("body.", "shape")
+        carried = _below("nodes.", tensors)
+        nodes = NodeSkinning.from_tensors(carried) if carried else None
+        avatar = Avatar(networks, body, canonical, tensors["token_half"], tensors["shape"], nodes)
+        rest = ("body.", "shape", "nodes.")
         avatar.load_state_dict({name: value for name, value in tensors.items() if not name.startswith(rest)})
         record = AvatarRecord(**{f.name: _tupled(content["record"][f.name]) for f in fields(AvatarRecord)})
     except (KeyError, TypeError, RuntimeError, ValueError) as error:
@@ -154,7 +157,8 @@ def _content(avatar: Avatar, record: AvatarRecord) -> dict[str, Any]:
 
 def _tensors(avatar: Avatar) -> dict[str, Tensor]:
     body = {f"body.{name}": value for name, value in body_tensors(avatar.body).items()}
-    return {**avatar.state_dict(), **body, "shape": avatar.shape}
+    nodes = {} if avatar.nodes is None else {f"nodes.{name}": value for name, value in avatar.nodes.tensors().items()}
+    return {**avatar.state_dict(), **body, **nodes, "shape": avatar.shape}
 
 
 def _read(path: Path) -> dict[str, Tensor]:

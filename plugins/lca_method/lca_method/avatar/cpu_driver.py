@@ -33,7 +33,7 @@ class CpuDriver:
         canonical, body, head = avatar.canonical, avatar.body, avatar.pose_head
         count, each = canonical.count, avatar.networks.gaussians_per_token
         self._rest = tuple(getattr(canonical, f.name).float().contiguous().numpy() for f in fields(Gaussians))
-        self._joints, self._weights = _without_zeros(body.active_weights)
+        self._joints, self._weights = _without_zeros(avatar.skinning_weights)
         row = np.full(count, -1, np.int64)
         row[body.expression_index.numpy()] = np.arange(len(body.expression_index))
         self._moved_row = row

@@ -66,7 +66,7 @@ def frame_work(avatar: Avatar, size: int) -> Mapping[str, Work]:
     weights = sum(parameter.numel() for parameter in head.parameters())
     per_token = sum(p.numel() for name, p in head.named_parameters() if not name.startswith("of_driving"))
     expressions, moving = body.expression_vertices.shape[:2]
-    influences = int((body.active_weights != 0).sum(dim=1).max())
+    influences = int((avatar.skinning_weights != 0).sum(dim=1).max())
     pairs = splat_pixels(avatar, size)
     return {
         "driving vector": Work(20.0 * driving, _NUMBER * 2.0 * driving),

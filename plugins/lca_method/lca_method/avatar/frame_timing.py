@@ -87,7 +87,9 @@ def _torch_steps(avatar: Avatar, camera: Cameras) -> Steps:
 
     def set_up(signal: DrivingSignal, moved: Any) -> Any:
         expression = network.expression.template_coefficients(signal) if expressive else None
-        return frame_of_body(avatar.body, signal.expression.new_zeros(1, 0), signal.pose, expression), moved
+        return frame_of_body(
+            avatar.body, signal.expression.new_zeros(1, 0), signal.pose, expression, avatar.followed_weights
+        ), moved
 
     return (
         lambda signal, _: network(signal),

@@ -22,7 +22,7 @@ def avatar_of(network: LCA, code: SubjectCode) -> Avatar:
         config.template_expression,
     )
     body = body_of_person(network.point_body, code.shape, config.template_expression)
-    avatar = Avatar(networks, body, code.canonical, code.token_half, code.shape)
+    avatar = Avatar(networks, body, code.canonical, code.token_half, code.shape, code.nodes)
     avatar.driving_vector.load_state_dict(network.driving_vector.state_dict())
     per_frame = avatar.pose_head.state_dict()
     avatar.pose_head.load_state_dict({name: network.pose_head.state_dict()[name] for name in per_frame})

@@ -21,7 +21,9 @@ def resized(avatar: Avatar, count: int) -> Avatar:
     canonical = avatar.canonical
     picked = Gaussians(**{f.name: getattr(canonical, f.name)[points] for f in fields(Gaussians)})
     picked = replace(picked, scales=picked.scales * shrink)
-    other = Avatar(avatar.networks, avatar.body.subset(points), picked, avatar.token_half[chosen], avatar.shape)
+    nodes = avatar.nodes
+    nodes = None if nodes is None else nodes.of_gaussians(points)
+    other = Avatar(avatar.networks, avatar.body.subset(points), picked, avatar.token_half[chosen], avatar.shape, nodes)
     other.driving_vector.load_state_dict(avatar.driving_vector.state_dict())
     other.pose_head.load_state_dict(avatar.pose_head.state_dict())
     return other.to(avatar.device)

@@ -16,7 +16,8 @@ from lca_shared.storage import atomic_path
 
 def write_arrays(export: Export) -> list[Path]:
     """``canonical_*`` at rest; with a motion also ``frames_*`` [frames, gaussians, ...] and its driving signals; the
-    person's rest points, joints, and skinning weights; names of joints and expressions.
+    person's rest points, joints, and the template's skinning weights; where nodes carry a loose garment, ``nodes_*``
+    and ``followed_weights`` [gaussians, joints that move]; names of joints and expressions.
 
     Axes: ``canonical_*`` and ``frames_*`` are in the axes asked for, the body's arrays in ours (Z up, facing -Y).
 
@@ -40,6 +41,12 @@ def write_arrays(export: Export) -> list[Path]:
         arrays |= {f"signal_{field.name}": getattr(pose, field.name).numpy() for field in fields(pose)}
         arrays |= {"signal_expression": motion.signal.expression.numpy(), "signal_times": motion.times.numpy()}
     arrays |= {f"body_{name}": value.cpu().numpy() for name, value in body_tensors(avatar.body).items()}
+    if avatar.nodes is not None:
+        arrays |= {f"nodes_{name}": value.cpu().numpy() for name, value in avatar.nodes.tensors().items()}
+        arrays["followed_weights"] = avatar.skinning_weights.cpu().numpy()
+        arrays["moving_joint_names"] = np.array(
+            [avatar.body.joint_names[i] for i in avatar.body.active.joints.tolist()]
+        )
     arrays["joint_names"] = np.array(avatar.body.joint_names)
     arrays["joint_parents"] = np.array(avatar.body.joint_parents)
     arrays["driven_joints"] = np.array(avatar.body.driven_joints)

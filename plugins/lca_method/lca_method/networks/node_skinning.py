@@ -20,13 +20,13 @@ alone, and they are a distribution always. The weights do not change with the po
 a frame costs what plain skinning costs.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
 
 from lca_method.networks.node_graph import NodeGraph
-from lca_shared.tensors import Float, Tensor
+from lca_shared.tensors import Float, Int, Tensor
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,19 @@ class NodeSkinning:
         graph = NodeGraph(**{f.name: values[f.name] for f in fields(NodeGraph)})
         return NodeSkinning(graph, values["template"], values["gates"], values["wanted"])
 
+    def of_gaussians(self, index: Int[Tensor, "kept"]) -> "NodeSkinning":
+        """The same nodes, followed by some of the Gaussians; no leading axes."""
+        graph = self.graph
+        kept = replace(graph, neighbours=graph.neighbours[index], influences=graph.influences[index])
+        return replace(self, graph=kept)
+
     def __getitem__(self, index: Any) -> "NodeSkinning":
         """Index the leading axes."""
         return NodeSkinning.from_tensors({name: value[index] for name, value in self.tensors().items()})
+
+    def detached(self) -> "NodeSkinning":
+        """Without gradients."""
+        return NodeSkinning.from_tensors({name: value.detach() for name, value in self.tensors().items()})
 
     def to(self, device: torch.device | str) -> "NodeSkinning":
         """The same on another device."""
