@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from lca_shared.errors import MissingWeightsError
 from lca_shared.storage import atomic_path
@@ -162,6 +161,8 @@ def _fetch(weight: WeightFile, looked_in: list[Path]) -> Path:
 
 def _download(url: str, target: Path) -> str:
     """Fetch ``url`` into ``target``; its SHA-256."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn  # only where something is fetched
+
     digest = hashlib.sha256()
     columns = (TextColumn("fetching {task.description}"), BarColumn(), DownloadColumn())
     with urllib.request.urlopen(url, timeout=30) as response, target.open("wb") as file, Progress(*columns) as bar:

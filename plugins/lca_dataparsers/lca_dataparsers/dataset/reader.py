@@ -6,13 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, get_origin
 
-import cv2
 import numpy as np
 import torch
 
 from lca_dataparsers.dataset.frames import Frame, FrameTable
 from lca_dataparsers.dataset.lights import LightRig, read_lights
-from lca_dataparsers.dataset.pictures import decode_picture, encode_picture
+from lca_dataparsers.dataset.pictures import COLOR, GREY, decode_picture, encode_picture
 from lca_dataparsers.dataset.schema import (
     DATASET_FILE,
     FRAMES_FILE,
@@ -100,8 +99,8 @@ class Subject:
             IndexError: there is no such row.
         """
         record = self.frames.record(row)
-        image = self._picture(row, "image", cv2.IMREAD_COLOR)[..., ::-1]
-        mask = self._picture(row, "mask", cv2.IMREAD_GRAYSCALE)
+        image = self._picture(row, "image", COLOR)[..., ::-1]
+        mask = self._picture(row, "mask", GREY)
         return Frame(
             image=torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float() / 255.0,
             mask=torch.from_numpy(mask)[None].float() / 255.0,
@@ -163,7 +162,7 @@ class Subject:
         encoded = self.garment_bytes(row)
         if encoded is None:
             return None
-        mask = decode_picture(encoded, str(self.garment_path(row)), cv2.IMREAD_GRAYSCALE)
+        mask = decode_picture(encoded, str(self.garment_path(row)), GREY)
         self._check_size(row, mask, str(self.garment_path(row)))
         return torch.from_numpy(mask)[None].float() / 255.0
 

@@ -26,7 +26,8 @@ def read_frame_table(path: Path, info: DatasetInfo) -> FrameTable:
         UserError: the file is missing or broken.
     """
     try:
-        table = pq.read_table(path)
+        with pq.ParquetFile(path) as file:  # pq.read_table imports pyarrow.dataset, which takes longer than reading
+            table = file.read()
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist. Make the subject again.") from error
     except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
