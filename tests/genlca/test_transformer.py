@@ -11,14 +11,16 @@ from genlca_method.conditioning.tokens import MODALITIES, ConditionTokens, dropp
 from genlca_method.transformer.flow import drawn_levels, flow_losses, shift_for, shifted
 from genlca_method.transformer.flow_config import FlowConfig
 from genlca_method.transformer.mmdit import GenLCATransformer
+from genlca_method.transformer.patches import neighbours
+from lca_shared.errors import UserError
 
 ANCHORS, WORDS, PATCHES = 20, 6, 8
 
 
-def small(seed: int = 0, stirred: bool = True) -> GenLCATransformer:
+def small(seed: int = 0, stirred: bool = True, patch: int = 1) -> GenLCATransformer:
     """A small model; ``stirred``: no layer at zero any more, as after some training."""
     torch.manual_seed(seed)
-    model = GenLCATransformer(ANCHORS, 8, 5, 12, 10, width=32, layers=2, heads=2, mlp_ratio=2.0)
+    model = GenLCATransformer(ANCHORS, 8, 5, 12, 10, width=32, layers=2, heads=2, mlp_ratio=2.0, patch=patch)
     model.set_template(torch.rand(ANCHORS, 3))
     if stirred:
         with torch.no_grad():
@@ -44,8 +46,9 @@ def some_state(people: int = 2, seed: int = 1) -> tuple[torch.Tensor, torch.Tens
     return latents, torch.randn(people, 5, generator=generator), torch.rand(people, generator=generator) * 1000
 
 
-def test_anchors_are_told_apart_by_their_points_alone() -> None:
-    model, (latents, shape, time), given = small(), some_state(), some_conditions()
+@pytest.mark.parametrize("patch", [1, 4])
+def test_anchors_are_told_apart_by_their_points_alone(patch: int) -> None:
+    model, (latents, shape, time), given = small(patch=patch), some_state(), some_conditions()
     order = torch.randperm(ANCHORS)
     valid = torch.rand(2, ANCHORS) < 0.6
     with torch.no_grad():
@@ -57,8 +60,36 @@ def test_anchors_are_told_apart_by_their_points_alone() -> None:
     assert not torch.allclose(straight[:, 0], straight[:, 1])
 
 
-def test_what_is_not_valid_leaks_nowhere() -> None:
-    model, (latents, shape, time), given = small(), some_state(), some_conditions()
+def test_groups_are_neighbours() -> None:
+    torch.manual_seed(0)
+    points = torch.rand(96, 3)
+    groups = neighbours(points, 4)
+    assert sorted(groups.flatten().tolist()) == list(range(96))
+    across = torch.cdist(points[groups], points[groups]).amax(dim=(1, 2))
+    assert (
+        across.mean()
+        < 0.6 * torch.cdist(points[: 4 * 24].view(24, 4, 3), points.view(24, 4, 3)).amax(dim=(1, 2)).mean()
+    )
+    with pytest.raises(UserError, match="groups of 5"):
+        neighbours(points, 5)
+
+
+def test_the_untrained_velocity_is_the_best_guess_from_the_noisy_values() -> None:
+    """The error of a least-squares line through (noisy, velocity), with a deviation of 1 on both sides."""
+    model, generator = small(stirred=False), torch.Generator().manual_seed(0)
+    data, noise = torch.randn(2, 64, ANCHORS, 8, generator=generator)
+    shape = torch.zeros(64, 5)
+    for level in (0.1, 0.5, 0.9):
+        noisy, truth = torch.lerp(data, noise, level), noise - data
+        with torch.no_grad():
+            found, _ = model(noisy, shape, torch.full((64,), 1000 * level), some_conditions(64))
+        assert abs(float((found - truth).square().mean()) * (level**2 + (1 - level) ** 2) - 1) < 0.05
+        assert abs(float(((found - truth) * noisy).mean())) < 0.03
+
+
+@pytest.mark.parametrize("patch", [1, 4])
+def test_what_is_not_valid_leaks_nowhere(patch: int) -> None:
+    model, (latents, shape, time), given = small(patch=patch), some_state(), some_conditions()
     valid = torch.rand(2, ANCHORS) < 0.6
     others = torch.where(valid[..., None], latents, 1000 * torch.randn_like(latents))
     with torch.no_grad():
@@ -122,7 +153,7 @@ def test_each_modality_is_left_out_on_its_own() -> None:
 
 
 def test_every_weight_learns() -> None:
-    model, (latents, shape, _), given = small().train(), some_state(), some_conditions()
+    model, (latents, shape, _), given = small(patch=4).train(), some_state(), some_conditions()
     losses = flow_losses(model, latents, shape, torch.rand(2, ANCHORS) < 0.6, given, FlowConfig())
     torch.stack(list(losses.values())).sum().backward()
     still = [
@@ -165,10 +196,10 @@ def test_levels_are_those_of_the_scheduler(shift: float) -> None:
 
 
 def test_drawn_levels() -> None:
-    levels = drawn_levels(20_000, FlowConfig(), 512, torch.Generator().manual_seed(0))
+    levels = drawn_levels(20_000, FlowConfig(), 64, torch.Generator().manual_seed(0))
     assert abs(float(levels.median()) - 0.5) < 0.01 and 0.0 < levels.min() and levels.max() < 1.0
     later = drawn_levels(20_000, FlowConfig(), 8192, torch.Generator().manual_seed(0))
-    assert shift_for(8192) == 4.0 and abs(float(later.median()) - 0.8) < 0.01
+    assert shift_for(64 * 16) == 4.0 and abs(float(later.median()) - shift_for(8192) / (1 + shift_for(8192))) < 0.01
 
 
 @pytest.mark.slow

@@ -45,7 +45,7 @@ genlca_tiny = MethodSpecification(
         method_name="genlca-tiny",
         machine=MachineConfig(device_type="cpu"),
         pipeline=GenLCATrainingPipelineConfig(
-            datamanager=GenLCADataManagerConfig(people_per_step=8),
+            datamanager=GenLCADataManagerConfig(people_per_step=16, said=0.5),
             model=GenLCAModelConfig(size=SIZES["tiny"], conditioning=tiny_conditioning()),
             average=WeightAverageConfig(decay=0.995),
         ),

@@ -24,6 +24,9 @@ class GenLCADataManagerConfig(DataManagerConfig):
     """Samples of a step, on each device."""
     eval_people: int = 16
     """Held-out samples in the evaluation's loss, at most."""
+    said: float = 1.0
+    """Half of the captions that are made from attributes say each thing with this probability alone, so that short
+    prompts are learned too; 1 = always everything."""
     seed: int = 0
     """Of the draws."""
 
@@ -58,13 +61,17 @@ class GenLCADataManager(DataManager):
         self.train_dataset = self.eval_dataset = self.shards  # type: ignore[assignment]  # nerfstudio asks if there are any
         super().__init__()
 
-    def encode(self, autoencoder: "TokenAutoencoder") -> None:
-        """Make latents of all tokens: once, before training."""
+    def encode(self, autoencoder: "TokenAutoencoder", hidden: bool = True) -> None:
+        """Make latents of all tokens: once, before training.
+
+        Args: the autoencoder; whether it is told what is not valid.
+        """
         from genlca_method.training.people import FlowPeople
 
         held_out = self.shards.of_split("test", "val")
-        self.people = FlowPeople.open(self.shards, ("train",), autoencoder)
-        self.eval_people = FlowPeople.open(self.shards, ("test", "val"), autoencoder) if held_out else self.people
+        self.people = FlowPeople.open(self.shards, ("train",), autoencoder, hidden)
+        others = FlowPeople.open(self.shards, ("test", "val"), autoencoder, hidden) if held_out else self.people
+        self.eval_people = others
 
     @property
     def rank(self) -> int:
@@ -82,7 +89,9 @@ class GenLCADataManager(DataManager):
         """No rays, and the people of ``step`` under ``flow_batch``."""
         self.train_count += 1
         own = self.config.people_per_step
-        batch = self.people.drawn(self.config.seed, step, range(self.rank * own, (self.rank + 1) * own))
+        batch = self.people.drawn(
+            self.config.seed, step, range(self.rank * own, (self.rank + 1) * own), self.config.said
+        )
         return None, {"flow_batch": batch.to(self.device)}
 
     def next_eval(self, step: int) -> tuple[Any, dict[str, Any]]:

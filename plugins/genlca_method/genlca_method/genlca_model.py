@@ -86,6 +86,7 @@ class GenLCAModel(Model):
             size.layers,
             size.heads,
             size.mlp_ratio,
+            patch=size.patch,
             conditioning=plain(config.conditioning),
         )
         if config.gradient_checkpointing:

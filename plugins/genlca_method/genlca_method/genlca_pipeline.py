@@ -123,7 +123,8 @@ class GenLCATrainingPipeline(Pipeline):
             "autoencoder": autoencoder,
             "decoder": LCADecoder.of(trained, dict(shards.info.checkpoint)),
         }
-        self.datamanager.encode(autoencoder)
+        flow = self.config.model.flow
+        self.datamanager.encode(autoencoder, hidden=flow.masked_loss or flow.placeholder)
 
     def get_train_loss_dict(self, step: int) -> tuple[Any, dict[str, Any], dict[str, Any]]:
         """Nothing to look at, weighted losses and metrics of a step; the metric ``loss`` is over all processes."""

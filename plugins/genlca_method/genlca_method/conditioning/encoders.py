@@ -24,7 +24,7 @@ class ConditioningConfig:
 def tiny_conditioning() -> ConditioningConfig:
     """Encoders without weights."""
     return ConditioningConfig(
-        TextEncoderConfig("words", tokens=64, channels=128), PartEncoderConfig("pixels", size=32, patch=8)
+        TextEncoderConfig("words", tokens=64, channels=128), PartEncoderConfig("pixels", size=32, patch=16)
     )
 
 
@@ -62,11 +62,12 @@ class Conditioner:
         people, each = len(texts), self.image.patches
         features = torch.zeros(people, len(IMAGE_PARTS), each, self.image.channels)
         shown = torch.zeros(people, len(IMAGE_PARTS)).bool()
-        for row, given in enumerate(pictures):
-            for column, name in enumerate(IMAGE_PARTS):
-                if name in given:
-                    features[row, column] = self.image(given[name][None])[0].cpu()
-                    shown[row, column] = True
+        places = [(row, i) for row, given in enumerate(pictures) for i, name in enumerate(IMAGE_PARTS) if name in given]
+        for size in {tuple(pictures[row][IMAGE_PARTS[i]].shape) for row, i in places}:
+            alike = [(row, i) for row, i in places if tuple(pictures[row][IMAGE_PARTS[i]].shape) == size]
+            rows, columns = (list(numbers) for numbers in zip(*alike))
+            features[rows, columns] = self.image(torch.stack([pictures[r][IMAGE_PARTS[i]] for r, i in alike])).cpu()
+            shown[rows, columns] = True
         modality = torch.tensor([MODALITIES.index(name) for name in IMAGE_PARTS])
         return ConditionTokens(
             words.cpu().float(),

@@ -14,6 +14,8 @@ from lca_shared.errors import MissingWeightsError, UserError
 from lca_shared.tensors import Bool, Float, Tensor
 
 _WORD = re.compile(r"[a-z0-9]+")
+_NEXT_WORD = 0.7
+"""Weight of each further word over that of the one before."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,9 @@ class TextEncoder(ABC):
 
 class WordEncoder(TextEncoder):
     """Lower-case words, each a fixed random direction with the code of its place added: any word is known, and it
-    costs nothing. What words mean is left to the layers that read them."""
+    costs nothing. The first half of a vector is the word's own; the second half is the sum of the words after it, each
+    weighing less than the one before, so that a colour tells what it is the colour of. What words mean is left to the
+    layers that read them."""
 
     def __init__(self, config: TextEncoderConfig):
         """Args: length of texts and vectors."""
@@ -56,9 +60,13 @@ class WordEncoder(TextEncoder):
         words = [_WORD.findall(text.lower())[: self.tokens] for text in texts]
         longest = max([1, *map(len, words)])
         features, seen = torch.zeros(len(texts), longest, self.channels), torch.zeros(len(texts), longest).bool()
+        half = self.channels // 2
         for row, sentence in enumerate(words):
-            for place, word in enumerate(sentence):
-                features[row, place] = _word_vector(word, self.channels)
+            after = torch.zeros(self.channels - half)
+            for place in reversed(range(len(sentence))):
+                own = _word_vector(sentence[place], self.channels)
+                features[row, place, :half], features[row, place, half:] = own[:half], after
+                after = _NEXT_WORD * after + own[half:]
             seen[row, : len(sentence)] = True
         places = 0.5 * _place_code(longest, self.channels)
         return (features + places) * seen[..., None], seen

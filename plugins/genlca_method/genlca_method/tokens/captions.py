@@ -38,16 +38,21 @@ CAPTIONERS: dict[CaptionerName, Captioner] = {"attributes": from_attributes, "no
 """By name."""
 
 
-def sentence(attributes: Mapping[str, Any]) -> str:
-    """All attributes of a synthetic person in one sentence; the same attributes give the same words."""
+def sentence(attributes: Mapping[str, Any], said: Callable[[], bool] = lambda: True) -> str:
+    """The attributes of a synthetic person in one sentence; the same attributes give the same words.
+
+    Args: of ``subject.json``; asked for size, skin, hair, beard and each garment whether to say it (default: all).
+    """
     hair = attributes["hair"]
     style = hair["style"].replace("_", " ")
-    head = "a bald head" if style == "bald" else f"{hair['color'].replace('_', ' ')} {style} hair"
-    beard = {"none": "", "stubble": " and stubble", "full": " and a full beard"}[attributes["beard"]]
     size = " ".join(word for word in (attributes["height"], attributes["build"]) if not word.startswith("of "))
-    size = f"a {size} person" if size else "a person"
-    wearing = _listed([garment_words(garment) for garment in attributes["garments"][::-1]])
-    return f"{size} with {attributes['skin']} skin, {head}{beard}, wearing {wearing}"
+    size = f"a {size} person" if said() and size else "a person"
+    head = "a bald head" if style == "bald" else f"{hair['color'].replace('_', ' ')} {style} hair"
+    features = [f"{attributes['skin']} skin"] * said() + [head] * said()
+    features += {"none": [], "stubble": ["stubble"], "full": ["a full beard"]}[attributes["beard"]] * said()
+    worn = [garment_words(garment) for garment in attributes["garments"][::-1] if said()]
+    clauses = [size] + [f"with {_listed(features)}"] * bool(features)
+    return ", ".join([" ".join(clauses)] + [f"wearing {_listed(worn)}"] * bool(worn))
 
 
 def garment_words(garment: Mapping[str, Any]) -> str:

@@ -1,18 +1,21 @@
 """People as latents, drawn step by step."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 
 from genlca_method.latents.autoencoder import TokenAutoencoder
 from genlca_method.latents.token_data import TokenData, token_data
+from genlca_method.tokens.captions import sentence
 from genlca_method.tokens.format import SampleInfo
 from genlca_method.tokens.shards import TokenShards
 from lca_method.sampling import step_generator
 from lca_shared.tensors import Bool, Float, Tensor
 
 _ENCODED_TOGETHER = 16
+KEPT = 4096
+"""Samples whose pictures stay in memory."""
 
 
 @dataclass(frozen=True)
@@ -37,22 +40,29 @@ class FlowBatch:
 
 @dataclass(frozen=True)
 class FlowPeople:
-    """All samples of some splits as latents in memory; pictures are read when they are drawn."""
+    """All samples of some splits as latents in memory; pictures are read when they are drawn, and the first
+    :data:`KEPT` stay in memory."""
 
     shards: TokenShards
     data: TokenData
     latents: Float[Tensor, "samples anchors latent"]
+    _kept: dict[int, tuple[SampleInfo, dict[str, Tensor]]] = field(default_factory=dict, repr=False)
 
     @staticmethod
     @torch.no_grad()
-    def open(shards: TokenShards, splits: Sequence[str], autoencoder: TokenAutoencoder) -> "FlowPeople":
+    def open(
+        shards: TokenShards, splits: Sequence[str], autoencoder: TokenAutoencoder, hidden: bool = True
+    ) -> "FlowPeople":
         """Encode the samples of people in some splits.
+
+        Args: shards; splits; the autoencoder; whether it is told what is not valid (False is an ablation).
 
         Raises:
             UserError: there are none, or one is broken.
         """
         data, device = token_data(shards, splits), autoencoder.device
-        parts = zip(data.vectors.split(_ENCODED_TOGETHER), data.valid.split(_ENCODED_TOGETHER))
+        told = data.valid if hidden else torch.ones_like(data.valid)
+        parts = zip(data.vectors.split(_ENCODED_TOGETHER), told.split(_ENCODED_TOGETHER))
         latents = [autoencoder.encode(vectors.to(device), valid.to(device)).cpu() for vectors, valid in parts]
         return FlowPeople(shards, data, torch.cat(latents))
 
@@ -65,19 +75,41 @@ class FlowPeople:
         deviation = shapes.std(dim=0) if len(shapes) > 1 else torch.ones(shapes.shape[1])
         return shapes.mean(dim=0), deviation
 
-    def drawn(self, seed: int, step: int, slots: range) -> FlowBatch:
+    def drawn(self, seed: int, step: int, slots: range, said: float = 1.0) -> FlowBatch:
         """The samples in some slots of a step: what a slot holds depends on seed, step and slot alone, so that several
-        devices see together what one would have seen."""
-        return self.batch([int(step_generator(seed, step, slot).integers(len(self))) for slot in slots])
+        devices see together what one would have seen.
+
+        Args: seed; step; slots; probability of each clause of a caption that is made from attributes.
+        """
+        generators = [step_generator(seed, step, slot) for slot in slots]
+        batch = self.batch([int(generator.integers(len(self))) for generator in generators])
+        if said >= 1.0:
+            return batch
+        captions = [
+            sentence(info.attributes, lambda g=generator: bool(g.random() < said))
+            if info.attributes and info.caption and generator.random() < 0.5
+            else info.caption
+            for info, generator in zip(batch.infos, generators)
+        ]
+        return replace(batch, captions=tuple(captions))
 
     def batch(self, rows: Sequence[int]) -> FlowBatch:
         """Some samples."""
-        samples = [self.shards[self.data.indices[row]] for row in rows]
+        samples = [self._conditions(row) for row in rows]
         return FlowBatch(
             self.latents[list(rows)],
             self.data.valid[list(rows)],
             self.data.shapes[list(rows)],
-            tuple(sample.info.caption for sample in samples),
-            tuple(dict(sample.pictures) for sample in samples),
-            tuple(sample.info for sample in samples),
+            tuple(info.caption for info, _ in samples),
+            tuple({name: picture.float() / 255 for name, picture in pictures.items()} for _, pictures in samples),
+            tuple(info for info, _ in samples),
         )
+
+    def _conditions(self, row: int) -> tuple[SampleInfo, dict[str, Tensor]]:
+        if row in self._kept:
+            return self._kept[row]
+        sample = self.shards[self.data.indices[row]]
+        found = sample.info, {name: (255 * picture).round().byte() for name, picture in sample.pictures.items()}
+        if len(self._kept) < KEPT:
+            self._kept[row] = found
+        return found

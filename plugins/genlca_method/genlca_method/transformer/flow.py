@@ -14,13 +14,14 @@ from lca_shared.tensors import Bool, Float, Tensor
 
 TIMESTEPS = 1000
 """``num_train_timesteps`` of diffusers' flow schedulers."""
-_SHIFT_ANCHORS = 512
-"""Anchors at which levels are not shifted."""
+_SHIFT_ANCHORS = 64
+"""Anchors at which levels are not shifted: about as many as say the same of a person (a garment's colour) among 512."""
 
 
 def shift_for(anchors: int) -> float:
     """Shift of noise levels for a sequence length: many anchors say the same of a person, so that it takes more noise
-    to hide it. As SD3 scales with resolution, ``sqrt(anchors / 512)``; 1 at the tiny model's 512, 4 at the paper's."""
+    to hide it. As SD3 scales with resolution, ``sqrt(anchors / 64)``; 2.8 at the tiny model's 512, 11.3 at the paper's
+    8192 (video models with as many tokens use 7 to 17)."""
     return max(1.0, math.sqrt(anchors / _SHIFT_ANCHORS))
 
 

@@ -2,6 +2,12 @@
 
 Latents and conditions have their own weights and attend jointly; time and the mean condition set shifts, scales and
 gates of every layer (AdaLN); queries and keys are normalised. Where an anchor is comes from its point on the template.
+Small models read several neighbouring anchors as one token (``patch``).
+
+What the layers give is not the velocity itself but what of it cannot be read off the noisy values. Latents and noise
+have deviation 1, so that ``x (2 level - 1) / (level^2 + (1 - level)^2)`` is the best guess from ``x`` alone, and the
+rest has deviation ``1 / sqrt(level^2 + (1 - level)^2)`` (as Karras et al. 2022 precondition denoisers). The layers'
+target is then minus the data where all is noise, and the noise where there is none.
 """
 
 from typing import Any
@@ -15,6 +21,7 @@ from torch import nn
 
 from genlca_method.conditioning.tokens import MODALITIES, ConditionTokens
 from genlca_method.transformer.block import JointBlock, modulated
+from genlca_method.transformer.patches import neighbours
 from lca_method.networks.fourier import fourier_features, fourier_width
 from lca_shared.tensors import Bool, Float, Tensor
 
@@ -26,6 +33,7 @@ class GenLCATransformer(ModelMixin, ConfigMixin):
 
     _supports_gradient_checkpointing = True
     positions: Tensor
+    groups: Tensor
     shape_mean: Tensor
     shape_deviation: Tensor
 
@@ -42,23 +50,26 @@ class GenLCATransformer(ModelMixin, ConfigMixin):
         heads: int = 24,
         mlp_ratio: float = 4.0,
         fourier_frequencies: int = 6,
+        patch: int = 1,
         conditioning: dict[str, Any] | None = None,
     ):
         """Args: number of anchors and of numbers of each; of the body's shape; lengths of a text's and a picture's
         feature vectors; the streams' width; layers; attention heads; width of the perceptrons over the streams'; of the
-        code of the anchors' points; the encoders of conditions as plain values, kept for those who sample."""
+        code of the anchors' points; anchors that are read as one token; the encoders of conditions as plain values,
+        kept for those who sample."""
         super().__init__()
         self.gradient_checkpointing = False
         self.frequencies = fourier_frequencies
         self.register_buffer("positions", torch.zeros(anchors, 3))
+        self.register_buffer("groups", neighbours(torch.zeros(anchors, 3), patch))
         self.register_buffer("shape_mean", torch.zeros(shape_coefficients))
         self.register_buffer("shape_deviation", torch.ones(shape_coefficients))
-        self.latent_in = nn.Linear(latent_channels, width)
+        self.latent_in = nn.Linear(patch * latent_channels, width)
         self.shape_in = nn.Linear(shape_coefficients, width)
         self.place = nn.Sequential(
             nn.Linear(fourier_width(fourier_frequencies), width), nn.SiLU(), nn.Linear(width, width)
         )
-        self.placeholder = nn.Parameter(0.02 * torch.randn(width))
+        self.placeholder = nn.Parameter(0.02 * torch.randn(patch, width))
         self.shape_place = nn.Parameter(0.02 * torch.randn(width))
         self.conditions_in = nn.ModuleDict(
             {
@@ -73,7 +84,7 @@ class GenLCATransformer(ModelMixin, ConfigMixin):
         self.blocks = nn.ModuleList([JointBlock(width, heads, mlp_ratio, last=i == layers - 1) for i in range(layers)])
         self.out_modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 2 * width))
         self.out_norm = nn.LayerNorm(width, elementwise_affine=False)
-        self.latent_out = nn.Linear(width, latent_channels)
+        self.latent_out = nn.Linear(width, patch * latent_channels)
         self.shape_out = nn.Linear(width, shape_coefficients)
         for layer in (self.out_modulation[1], self.latent_out, self.shape_out):
             nn.init.zeros_(layer.weight)  # type: ignore[arg-type]
@@ -83,6 +94,7 @@ class GenLCATransformer(ModelMixin, ConfigMixin):
     def set_template(self, positions: Float[Tensor, "anchors 3"]) -> None:
         """Say where the anchors are on the template, metres."""
         self.positions.copy_(positions)
+        self.groups.copy_(neighbours(self.positions, self.config["patch"]))
 
     @torch.no_grad()
     def set_shape_statistics(self, mean: Float[Tensor, "n"], deviation: Float[Tensor, "n"]) -> None:
@@ -116,10 +128,11 @@ class GenLCATransformer(ModelMixin, ConfigMixin):
             valid: anchors whose latents are known; a learned vector stands for the others, and what is in ``latents``
                 there has no influence. None = all.
         """
-        hidden = self.latent_in(latents)
+        known = latents if valid is None else torch.where(valid[..., None], latents, 0.0)
+        hidden = self.latent_in(known[:, self.groups].flatten(2))
         if valid is not None:
-            hidden = torch.where(valid[..., None], hidden, self.placeholder)
-        hidden = hidden + self.place(fourier_features(self.positions, self.frequencies))
+            hidden = hidden + (~valid[:, self.groups]).to(hidden) @ self.placeholder
+        hidden = hidden + self.place(fourier_features(self.positions[self.groups].mean(dim=1), self.frequencies))
         whole = (self.shape_in(shape) + self.shape_place)[:, None]
         hidden = torch.cat([whole, hidden], dim=1)
         context, seen = self._context(conditions)
@@ -136,7 +149,12 @@ class GenLCATransformer(ModelMixin, ConfigMixin):
                 hidden, context = block(hidden, context, signal, keys)
         shift, scale = self.out_modulation(signal).chunk(2, dim=-1)
         hidden = modulated(self.out_norm(hidden), shift, scale)
-        return self.latent_out(hidden[:, 1:]), self.shape_out(hidden[:, 0])
+        found = self.latent_out(hidden[:, 1:]).unflatten(-1, (-1, latents.shape[-1])).flatten(1, 2)
+        found = found[:, self.groups.flatten().argsort()]
+        levels = (timestep / 1000).to(latents)
+        return _velocity(found, known, levels[:, None, None]), _velocity(
+            self.shape_out(hidden[:, 0]), shape, levels[:, None]
+        )
 
     def _context(self, conditions: ConditionTokens) -> tuple[Tensor, Tensor]:
         """Conditions in the streams' width, and which of them are there."""
@@ -146,3 +164,9 @@ class GenLCATransformer(ModelMixin, ConfigMixin):
             parts.append(self.conditions_in[kind](features) + code)
         seen = torch.cat([conditions.text_seen, conditions.image_seen], dim=1)
         return torch.cat(parts, dim=1), seen
+
+
+def _velocity(found: Tensor, noisy: Tensor, levels: Tensor) -> Tensor:
+    """What the layers found, with what the noisy values say by themselves."""
+    spread = levels.square() + (1 - levels).square()
+    return noisy * (2 * levels - 1) / spread + found * spread.rsqrt()

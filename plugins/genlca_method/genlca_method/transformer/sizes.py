@@ -11,10 +11,12 @@ class TransformerSize:
     layers: int = 24
     heads: int = 24
     mlp_ratio: float = 4.0
+    patch: int = 1
+    """Neighbouring anchors that are read as one token."""
 
 
 SIZES: dict[str, TransformerSize] = {
-    "tiny": TransformerSize(128, 3, 4, 2.0),
+    "tiny": TransformerSize(128, 4, 4, 2.0, patch=4),
     "small": TransformerSize(512, 8, 8, 4.0),
     "paper": TransformerSize(),
 }
