@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from lca_method.networks import LCA
 from lca_method.networks.placement import PlacementConfig, compact_groups, place
 
 CONFIG = PlacementConfig(tokens=128, gaussians_per_token=8, face_share=0.5)
@@ -67,3 +68,21 @@ def test_eyes_mouth_and_hands_get_their_shares(body):
     assert (count("eyes"), count("mouth_interior"), count("hands")) == (13, 13, 32)
     plain = place(body, replace(config, eye_share=0.0, mouth_share=0.0, hand_share=0.0))
     assert placement.spacing.min() < 0.9 * plain.spacing.min()
+
+
+def test_gaussians_on_bare_skin_stay_near_their_points(body, config, random_references):
+    """The same weights, with a tenth of the reach: offsets there are a tenth, the others as they were."""
+    torch.manual_seed(0)
+    free = LCA(replace(config, placement=replace(config.placement, face_share=0.3, hand_share=0.3)), body)
+    assert free.canonical_head is not None
+    torch.nn.init.normal_(free.canonical_head.shapes.weight)
+    held = LCA(replace(free.config, bare_offsets=0.1), body)
+    held.load_state_dict(free.state_dict())
+    references, shape = random_references((), 2), torch.zeros(len(body.shape_names))
+    far, near = (network.encode(references, shape).offsets for network in (free, held))
+    corners = body.faces[free.gaussian_faces]
+    on = [body.regions[name][corners].all(dim=-1) for name in ("face", "eyes", "mouth_interior", "hands")]
+    bare = torch.stack(on).any(dim=0)
+    assert 40 < int(bare.sum()) < len(bare) - 40 and far.norm(dim=-1).min() > 1e-3
+    torch.testing.assert_close(near[bare], 0.1 * far[bare])
+    torch.testing.assert_close(near[~bare], far[~bare])

@@ -44,6 +44,10 @@ class LCAConfig:
     projected_outline: bool = False
     """Start the Gaussians where the reference views' masks say that hair and clothes are (not in the paper; needs
     ``projected_colors``)."""
+    bare_offsets: float = 1.0
+    """Share of the others' reach of offsets that Gaussians on face, eyes, inside of the mouth and hands have (our
+    choice). There the fitted body is where the person is: offsets are for hair and clothes, and lips, lids and fingers
+    that are painted on other points do not follow them."""
     template_expression: bool = False
     """Let the template's own expression displacements move the Gaussians' points before the pose-dependent head
     corrects them (not in the paper, which leaves expression to the head)."""

@@ -19,7 +19,7 @@ from lca_method.networks.fourier import fourier_features, fourier_width
 from lca_method.networks.frozen_encoder import drop_frozen_encoder, fill_frozen_encoder
 from lca_method.networks.image_tokens import ImageTokenizer, ImageTokens
 from lca_method.networks.node_head import NodeHead
-from lca_method.networks.placement import place
+from lca_method.networks.placement import offset_shares, place
 from lca_method.networks.projected_colors import ProjectedColors
 from lca_method.networks.projected_outline import ProjectedOutline, outline_profile
 from lca_method.networks.reference_features import ReferenceFeatures
@@ -50,6 +50,7 @@ class LCA(nn.Module, PretrainedNetwork):
     initial_quaternions: Tensor
     token_code: Tensor
     point_code: Tensor
+    offset_shares: Tensor
 
     def __init__(self, config: LCAConfig, body: CompactBody, encoder: ImageEncoder | None = None):
         """Args: sizes; body model (kept beside, on the module's device); image encoder, by default the config's.
@@ -92,6 +93,7 @@ class LCA(nn.Module, PretrainedNetwork):
         self.register_buffer("token_code", torch.empty(0), persistent=False)
         self.register_buffer("point_code", torch.empty(0), persistent=False)
         self.register_buffer("likenesses", None, persistent=False)
+        self.register_buffer("offset_shares", torch.empty(0), persistent=False)
         self._read_template()
         self.register_load_state_dict_post_hook(lambda module, _: module._read_template())
         self.register_state_dict_post_hook(drop_frozen_encoder)
@@ -194,6 +196,7 @@ class LCA(nn.Module, PretrainedNetwork):
                 if looked_up is None:  # grey
                     looked_up = tokens.new_zeros(*tokens.shape[:-2], len(self.initial_scales), 3)
                 relative = heads.start_gaussians(self.config.heads, *initial, looked_up, start)
+            relative = replace(relative, means=relative.means * self.offset_shares)
             means = self.surface_points(shape) + relative.means
             template = self.point_body.active_weights
             nodes = None if self.node_head is None else self.node_head(tokens, means, relative.means, template)
@@ -269,7 +272,7 @@ class LCA(nn.Module, PretrainedNetwork):
             return colors(points), None
         profile = outline_profile(points, normals, references.masks, fit.cameras, spacing)
         start = self.projected_outline(profile, self.point_code, colors(points).detach(), self._normals)
-        moved = shaped.vertices + start.offsets.detach()[..., None, :, :]
+        moved = shaped.vertices + (start.offsets.detach() * self.offset_shares)[..., None, :, :]
         return colors(apply_blended(blended, moved)), start
 
     def _tokens(self, features: Tensor, images: Tensor, masks: Tensor) -> ImageTokens:
@@ -285,6 +288,7 @@ class LCA(nn.Module, PretrainedNetwork):
         self.token_code = fourier_features(points, self.config.fourier_frequencies)
         if self.config.unseen_like_seen:
             self.likenesses = likeness(points, float(body.template_joints[body.joint_names.index("head"), 2]))
+        self.offset_shares = offset_shares(body, gaussians, self.config.bare_offsets)
         self._point_body = body_at(body, gaussians)
         self._normals = gaussians.normals(body.template_vertices, body.faces)
         self.point_code = fourier_features(self._point_body.template_vertices, _POINT_FREQUENCIES)

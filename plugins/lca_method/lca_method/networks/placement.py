@@ -93,6 +93,16 @@ def place(body: CompactBody, config: PlacementConfig) -> Placement:
     )
 
 
+BARE = ("face", "eyes", "mouth_interior", "hands")
+"""Regions where the body model is the person, without hair or clothes above it."""
+
+
+def offset_shares(body: CompactBody, points: SurfacePoints, bare: float) -> Float[Tensor, "points 1"]:
+    """``bare`` for points on faces of the template that lie in one of the regions :data:`BARE`, 1 for the others."""
+    on = [body.regions[name][body.faces[points.faces]].all(dim=-1) for name in BARE]
+    return torch.where(torch.stack(on).any(dim=0), bare, 1.0)[:, None]
+
+
 def _place_part(body: CompactBody, mask: Tensor, tokens: int, config: PlacementConfig, seed: int) -> Placement:
     own = config.spread == "own_points"
     each = config.gaussians_per_token
