@@ -7,7 +7,7 @@ from lca_method.networks.config import LCAConfig
 from lca_method.plain_configs import differing_fields, from_text_tensor, plain, text_tensor
 from lca_shared.body.compact_body import CompactBody
 
-EXTENSIONS: Mapping[str, str] = {"deformer": "node_head."}
+EXTENSIONS: Mapping[str, str] = {"deformer": "node_head.", "relight": "relight."}
 """What post-training may add to a trained network: fields of ``LCAConfig``, off by default, and how the names of their
 weights begin."""
 

@@ -113,10 +113,18 @@ def prefiltered(radiance: Float[Tensor, "height width 3"], lights: int = 24) -> 
     return Environment(
         matt.reshape(table),
         blurred.reshape(-1, *table),
-        projected(flat, towards.flatten(0, 1), weight, degree=3),
+        _harmonics(flat, towards.flatten(0, 1), weight),
         key_lights(source, lights),
         torch.eye(3, dtype=source.dtype, device=source.device),
     )
+
+
+def _harmonics(values: Tensor, directions: Tensor, weight: Tensor) -> Float[Tensor, "functions 3"]:
+    """Of degree 3; a map of one colour has nothing above band 0, however coarse it is."""
+    mean = (weight @ values) / weight.sum()
+    found = projected(values - mean, directions, weight, degree=3)
+    found[0] = mean * (4 * torch.pi) ** 0.5
+    return found
 
 
 def _lobe(sharpness: float, cosine: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from lca_method.networks.gaussian_heads import GaussianHeadsConfig
 from lca_method.networks.image_tokens import BackgroundTokens
 from lca_method.networks.node_head import DeformerConfig
 from lca_method.networks.placement import PlacementConfig
+from lca_method.networks.relight_config import RelightConfig
 from lca_shared.encoders.protocol import EncoderConfig
 
 
@@ -53,6 +54,8 @@ class LCAConfig:
     corrects them (not in the paper, which leaves expression to the head)."""
     deformer: DeformerConfig = field(default_factory=DeformerConfig)
     """Nodes that carry loose garments (Section 3.4); a post-training extension, off by default."""
+    relight: RelightConfig = field(default_factory=RelightConfig)
+    """Radiance transfer (Section 3.4); a post-training extension, off by default."""
 
 
 def tiny_config() -> LCAConfig:

@@ -218,8 +218,18 @@ class PoseDeltas(nn.Module):
         driving: Float[Tensor, "*#b driving"],
     ) -> GaussianDeltas:
         """Deltas of the Gaussians; batch axes broadcast (persons x frames)."""
-        hidden = nn.functional.leaky_relu(token_half + self.of_driving(driving)[..., None, :])
-        deltas = _per_gaussian(self.deltas(self.layers(hidden)), self.gaussians_per_token)
+        return self.of_hidden(self.hidden(token_half, driving))
+
+    def hidden(
+        self, token_half: Float[Tensor, "*#b tokens hidden"], driving: Float[Tensor, "*#b driving"]
+    ) -> Float[Tensor, "*b tokens hidden"]:
+        """What the last layer reads."""
+        first = nn.functional.leaky_relu(token_half + self.of_driving(driving)[..., None, :])
+        return self.layers(first)
+
+    def of_hidden(self, hidden: Float[Tensor, "*b tokens hidden"]) -> GaussianDeltas:
+        """Deltas from what the last layer reads."""
+        deltas = _per_gaussian(self.deltas(hidden), self.gaussians_per_token)
         colors, offsets, quaternions, log_scales, *opacities = deltas.split(
             [3, 3, 4, 3, 1] if self.alone else [3, 3, 4, 3], dim=-1
         )

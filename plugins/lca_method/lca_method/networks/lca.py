@@ -23,6 +23,7 @@ from lca_method.networks.placement import offset_shares, place
 from lca_method.networks.projected_colors import ProjectedColors
 from lca_method.networks.projected_outline import ProjectedOutline, outline_profile
 from lca_method.networks.reference_features import ReferenceFeatures
+from lca_method.networks.relight import Relight
 from lca_method.networks.subject import SubjectCode
 from lca_method.networks.token_code import TokenCode
 from lca_method.networks.unseen_colors import likeness
@@ -83,6 +84,7 @@ class LCA(nn.Module, PretrainedNetwork):
         self.driving_vector = DrivingVector(len(body.driven_joints), len(body.expression_names), config.driving)
         self.pose_head = heads.PoseDependentHead(width, self.driving_vector.width, each, config.heads, alone)
         self.node_head = NodeHead(width, body.active, config.deformer) if config.deformer.nodes else None
+        self.relight = Relight(config.relight, width, config.heads.hidden, each) if config.relight.lobes else None
         placement = place(body, config.placement)
         self.register_buffer("token_faces", placement.tokens.faces)
         self.register_buffer("token_barycentric", placement.tokens.barycentric)
@@ -200,6 +202,7 @@ class LCA(nn.Module, PretrainedNetwork):
             means = self.surface_points(shape) + relative.means
             template = self.point_body.active_weights
             nodes = None if self.node_head is None else self.node_head(tokens, means, relative.means, template)
+            look = (tokens, relative.colors, relative.quaternions, self._normals)
             return SubjectCode(
                 shape=shape,
                 tokens=tokens,
@@ -208,6 +211,7 @@ class LCA(nn.Module, PretrainedNetwork):
                 offsets=relative.means,
                 nodes=nodes,
                 weights=None if nodes is None else nodes.followed(template),
+                relight=None if self.relight is None else self.relight.head(*look),
             )
 
     def drive(self, code: SubjectCode, driving: DrivingSignal) -> tuple[Gaussians, Gaussians]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 
 from lca_method.networks.node_skinning import NodeSkinning
+from lca_method.networks.transfer import Transfer
 from lca_shared.gaussians import Gaussians
 from lca_shared.tensors import Float, Tensor
 
@@ -25,6 +26,8 @@ class SubjectCode:
     """What carries loose garments; None = the template's skinning weights."""
     weights: Float[Tensor, "*b gaussians joints"] | None = None
     """Skinning weights of Gaussians that follow ``nodes``."""
+    relight: Transfer | None = None
+    """How the Gaussians turn light into radiance; None = the model is not relightable."""
 
     def canonical_of_frames(self, frames: int) -> Gaussians:
         """``canonical`` with a new axis of ``frames`` after the batch axes, without copying."""

@@ -1,0 +1,106 @@
+"""Relighting as a part of ``LCA``: what a token says of light, how driving changes it, and the shadows."""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from lca_method.networks.relight_config import RelightConfig
+from lca_method.networks.relight_diffuse import PoseChanges, lit_gaussians
+from lca_method.networks.relight_head import TransferDeltas, TransferHead
+from lca_method.networks.relight_shading import Shaded, shaded
+from lca_method.networks.shadow_body import ShadowBody
+from lca_method.networks.shadow_layout import shadow_layout
+from lca_method.networks.shadow_network import ShadowNetwork
+from lca_method.networks.transfer import Transfer
+from lca_shared.body.anchors import SurfacePoints
+from lca_shared.body.compact_body import CompactBody
+from lca_shared.body.model import BodyPose
+from lca_shared.cameras import Cameras
+from lca_shared.gaussians import Gaussians
+from lca_shared.lighting.lights import Lights
+from lca_shared.lighting.tone import to_srgb
+from lca_shared.rendering import Rendering
+from lca_shared.tensors import Float, Tensor
+
+Draw = Callable[[Gaussians, Cameras], Rendering]
+"""Gaussians of any channels, over black."""
+_OVEREXPOSED = 0.1
+"""How fast training pictures go on brightening above white: a trace, so that there is a way back."""
+
+
+class RelightPerFrame(nn.Module):
+    """The networks that run for each frame: they travel with an avatar."""
+
+    def __init__(self, config: RelightConfig, pose_hidden: int, gaussians_per_token: int):
+        """Args: sizes; width of the pose-dependent head; K."""
+        super().__init__()
+        self.deltas = TransferDeltas(pose_hidden, gaussians_per_token)
+        self.shadows = ShadowNetwork(config)
+
+    def buffers_of(
+        self,
+        transfer: Transfer,
+        gaussians: Gaussians,
+        lights: Lights,
+        body: ShadowBody,
+        shape: Float[Tensor, "*#b coefficients"],
+        pose: BodyPose,
+        pose_hidden: Float[Tensor, "*b tokens hidden"] | None,
+        albedo: bool = False,
+    ) -> Gaussians:
+        """Gaussians whose channels the deferred pass shades.
+
+        Args:
+            transfer, gaussians: of the same people and frames ``[*b]``; the Gaussians driven, world.
+            lights: ``[*b]``, or without batch axes.
+            body: that throws the shadows.
+            shape: of the people; nothing for a body with a person's shape in it.
+            pose: ``[*b]``.
+            pose_hidden: what the pose-dependent head's last layer reads; None = as the person is at rest.
+            albedo: with the channels of the albedo.
+        """
+        irradiance = body.spread(body.irradiance(shape, pose, lights))
+        shadow = self.shadows(irradiance, transfer.shadow_code)
+        changes = None if pose_hidden is None else PoseChanges(*self.deltas(pose_hidden))
+        return lit_gaussians(transfer, gaussians, lights, shadow, changes, albedo)
+
+
+class Relight(nn.Module):
+    """All that makes a model relightable."""
+
+    def __init__(self, config: RelightConfig, width: int, pose_hidden: int, gaussians_per_token: int):
+        """Args: sizes; token width; width of the pose-dependent head; K."""
+        super().__init__()
+        self.config = config
+        self.head = TransferHead(width, gaussians_per_token, config)
+        self.per_frame = RelightPerFrame(config, pose_hidden, gaussians_per_token)
+        self._shadow_body: tuple[CompactBody, ShadowBody] | None = None
+
+    def shadow_body(
+        self, body: CompactBody, at_gaussians: CompactBody, tokens: SurfacePoints, gaussians: SurfacePoints
+    ) -> ShadowBody:
+        """The body that throws shadows, made when first asked for.
+
+        Args:
+            body: the whole template.
+            at_gaussians: the same read at the Gaussians; another object means that points or device changed.
+            tokens, gaussians: on the template.
+        """
+        if self._shadow_body is None or self._shadow_body[0] is not at_gaussians:
+            layout = shadow_layout(body, tokens, gaussians, self.config.occluder_cell)
+            self._shadow_body = (at_gaussians, ShadowBody.of(body, tokens, layout))
+        return self._shadow_body[1]
+
+
+def relit(buffers: Gaussians, cameras: Cameras, lights: Lights, draw: Draw) -> Shaded:
+    """Draw and shade one picture (no batch axes)."""
+    return shaded(draw(buffers, cameras), cameras, lights)
+
+
+def in_training(picture: Shaded, background: Float[Tensor, "3"]) -> Rendering:
+    """A relit picture as losses compare it: sRGB on a background, nearly clipped at white."""
+    light = picture.radiance
+    light = torch.where(light > 1, 1 + _OVEREXPOSED * (light - 1), light)
+    colors = to_srgb(light) * picture.alpha + background[:, None, None] * (1 - picture.alpha)
+    return Rendering(colors, picture.alpha, torch.zeros_like(picture.alpha))

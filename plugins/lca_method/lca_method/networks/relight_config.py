@@ -1,0 +1,30 @@
+"""Sizes of what makes avatars relightable (Section 3.4); light to import."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RelightConfig:
+    """Radiance transfer in place of the heads' colours; all sizes are our choice."""
+
+    lobes: int = 0
+    """Zonal lobes of each Gaussian's diffuse transfer, beside the clamped cosine about its normal; 0 = not
+    relightable."""
+    hidden: int = 128
+    """Width of the head."""
+    reference_light: float = 1.28
+    """What a white matt surface sends back in the light of the reference pictures: a Gaussian's albedo starts as its
+    colour, in linear light, over this (the mean over all normals in the fully lit pattern of ``lca-data synth``)."""
+    tilt: float = 0.6
+    """Bound of what is added to a coordinate of the body's normal."""
+    lobe_range: float = 0.3
+    """Bound of a lobe's number in each band."""
+    shadow_hidden: int = 24
+    """Width of the shadow network."""
+    shadow_code: int = 8
+    """Numbers of a Gaussian that the shadow network reads beside irradiance."""
+    occluder_cell: float = 0.025
+    """Metres: vertices of the body that lie in one cell of this size are one in the mesh that throws shadows."""
+    light_alone: bool = False
+    """Learn transfer and shadows only: encoder, shapes and motion stay as they were. Cheap, and as general as the model
+    was."""

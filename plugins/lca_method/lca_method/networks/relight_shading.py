@@ -1,0 +1,107 @@
+"""The deferred pass: shine per pixel from buffers of normal, roughness and visibility.
+
+A pixel sends back ``(1 - F) diffuse + F shine visibility``, with the Fresnel factor ``F`` after Schlick: of even light of
+1 never more than 1 comes back.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from lca_method.networks.relight_diffuse import CHANNELS
+from lca_shared.cameras import Cameras
+from lca_shared.lighting.lights import Lights
+from lca_shared.lighting.spherical_gaussian import mirrored, normalized_value, reflection_sharpness
+from lca_shared.rendering import Rendering
+from lca_shared.tensors import Float, Tensor
+
+_SEEN = 0.02
+"""Pixels with less alpha are not shaded."""
+
+
+@dataclass(frozen=True)
+class Shaded:
+    """One picture's radiance and what it is made of; linear, not multiplied by alpha; 0 where nobody is."""
+
+    radiance: Float[Tensor, "3 h w"]
+    alpha: Float[Tensor, "1 h w"]
+    diffuse: Float[Tensor, "3 h w"]
+    """Albedo times light times shadow."""
+    specular: Float[Tensor, "3 h w"]
+    """What shine adds."""
+    normal: Float[Tensor, "3 h w"]
+    """Unit, world."""
+    shadow: Float[Tensor, "1 h w"]
+    """1 = all light arrives."""
+    albedo: Float[Tensor, "3 h w"] | None = None
+    """Where it was rasterized."""
+
+
+def shaded(buffers: Rendering, camera: Cameras, lights: Lights) -> Shaded:
+    """Shade one picture.
+
+    Args:
+        buffers: of ``lit_gaussians``, over black, without batch axes.
+        camera: that they were drawn for, without batch axes.
+        lights: without batch axes.
+    """
+    seen = buffers.alpha[0] > _SEEN
+    alpha = buffers.alpha[0][seen]
+    widths = [width for name, width in CHANNELS.items() if name != "albedo"]
+    rest = len(buffers.colors) - sum(widths)
+    values = buffers.colors[:, seen].mT / alpha[:, None]
+    diffuse, normal, roughness, specular, shadow, albedo = values.split([*widths, rest], dim=-1)
+    normal = torch.nn.functional.normalize(normal, dim=-1, eps=1e-6)
+    ray = viewing_rays(camera).to(values)[seen]
+    distance = torch.linalg.vector_norm(ray, dim=-1, keepdim=True)
+    points = camera.world_centers().to(values) + ray * buffers.depth[0][seen].detach()[:, None]
+    toward = -ray / distance
+    cosine = (normal * toward).sum(-1)
+    # A normal that looks away belongs to a blend of both sides of a thin part: shade it as seen at a grazing angle.
+    facing = cosine.clamp(min=0.02)
+    sharpness = reflection_sharpness(roughness[:, 0].clamp(0.2, 1.0), facing)
+    shine = _shine(mirrored(normal, toward), normal, sharpness, points, lights)
+    base = specular.clamp(0, 1)
+    grazing = torch.maximum(1 - roughness, base)
+    mirror = base + (grazing - base) * (1 - facing[:, None]).clamp(0, 1) ** 5
+    added = mirror * shine * shadow.clamp(0, 1)
+    total = (1 - mirror) * diffuse + added
+
+    def picture(part: Tensor) -> Tensor:
+        empty = part.new_zeros(part.shape[-1], *seen.shape)
+        return empty.masked_scatter(seen, part.mT)
+
+    parts = (total, diffuse, added, normal, shadow)
+    whole = [picture(part) for part in parts]
+    return Shaded(whole[0], buffers.alpha, whole[1], whole[2], whole[3], whole[4], picture(albedo) if rest else None)
+
+
+def _shine(
+    mirror: Float[Tensor, "pixels 3"],
+    normals: Float[Tensor, "pixels 3"],
+    sharpness: Float[Tensor, "pixels"],
+    points: Float[Tensor, "pixels 3"],
+    lights: Lights,
+) -> Float[Tensor, "pixels 3"]:
+    """All light under each pixel's lobe of integral 1."""
+    total = lights.ambient.expand(len(mirror), 3)
+    if lights.environment is not None:
+        total = total + lights.environment.shine(mirror, sharpness)
+    directions, strengths, _ = lights.arriving(points)
+    if directions.shape[-2]:
+        lobe = normalized_value(sharpness[:, None], (directions * mirror[:, None]).sum(-1))
+        above = (4 * (directions * normals[:, None]).sum(-1)).clamp(0, 1)
+        total = total + math.pi * ((lobe * above)[:, None] @ strengths)[:, 0]
+    return total
+
+
+def viewing_rays(camera: Cameras) -> Float[Tensor, "h w 3"]:
+    """World directions of a camera's pixels, of unit depth (not unit length)."""
+    k = camera.intrinsics
+    x = (torch.arange(camera.width, device=k.device) + 0.5 - k[0, 2]) / k[0, 0]
+    y = (torch.arange(camera.height, device=k.device) + 0.5 - k[1, 2]) / k[1, 1]
+    rays = torch.stack(
+        [x[None].expand(len(y), -1), y[:, None].expand(-1, len(x)), torch.ones(len(y), len(x)).to(x)], -1
+    )
+    return rays @ camera.camera_from_world[:3, :3]

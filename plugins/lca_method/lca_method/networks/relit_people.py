@@ -1,0 +1,55 @@
+"""People of a batch under light: what training and evaluation draw in place of ``LCA.drive``'s colours."""
+
+import torch
+
+from lca_method.batch import DrivingSignal
+from lca_method.networks.lca import LCA
+from lca_method.networks.subject import SubjectCode
+from lca_shared.body.anchors import SurfacePoints
+from lca_shared.errors import UserError
+from lca_shared.gaussians import Gaussians
+from lca_shared.lighting.lights import Lights
+
+
+def lit_people(
+    network: LCA, code: SubjectCode, driving: DrivingSignal, lights: Lights, albedo: bool = False
+) -> Gaussians:
+    """Driven Gaussians ``[*b targets]`` whose channels the deferred pass shades.
+
+    Args:
+        network: a relightable model.
+        code: people, ``[*b]``.
+        driving: frames of each, ``[*b targets]``.
+        lights: ``[*b targets]``, or without batch axes.
+        albedo: with the channels of the albedo.
+
+    Raises:
+        UserError: the model is not relightable.
+    """
+    relight = network.relight
+    if relight is None or code.relight is None:
+        raise UserError(
+            "This model is not relightable. Train one: ns-train lca-relight --pipeline.model.pretrained RUN."
+        )
+    frames = driving.expression.shape[-2]
+    shapes_stay = relight.config.light_alone and torch.is_grad_enabled()
+    with torch.set_grad_enabled(torch.is_grad_enabled() and not shapes_stay):
+        hidden = network.pose_head.hidden(code.token_half[..., None, :, :], network.driving_vector(driving))
+        deltas = network.pose_head.of_hidden(hidden)
+        with torch.autocast(code.tokens.device.type, enabled=False):
+            frame = network.frame(code, driving)
+            posed = frame.carried(deltas.in_full().applied_to(code.canonical_of_frames(frames)))
+    with torch.autocast(code.tokens.device.type, enabled=False):
+        tokens = SurfacePoints(network.token_faces, network.token_barycentric)
+        gaussians = SurfacePoints(network.gaussian_faces, network.gaussian_barycentric)
+        body = relight.shadow_body(network.body, network.point_body, tokens, gaussians)
+        return relight.per_frame.buffers_of(
+            code.relight.of_frames(frames),
+            posed,
+            lights,
+            body,
+            code.shape[..., None, :],
+            driving.pose,
+            hidden.float(),
+            albedo,
+        )
