@@ -11,6 +11,7 @@ from nerfstudio.data.scene_box import SceneBox
 from lca_dataparsers.dataset.reader import AvatarDataset
 from lca_method.batch import stacked
 from lca_method.crops import CropReader, CropSizes
+from lca_method.identity_removal import remove_identity
 from lca_method.lca_model import LCAModel, LCAModelConfig
 from lca_method.losses import LossConfig
 from lca_method.networks import LCAConfig
@@ -49,6 +50,20 @@ def test_every_term_of_a_step_is_finite_and_reaches_encoder_and_adapter(config, 
     expression = model.network.driving_vector.expression
     missing = [name for name, p in expression.named_parameters() if p.grad is None or not p.grad.any()]
     assert missing == ["adapter.0.weight"]  # these people's coefficients are all zero
+
+
+def test_identity_is_measured_on_many_people_only(config, reader, monkeypatch):
+    model = coded_model(config, LOSSES)
+    with torch.no_grad():
+        model.network.driving_vector.expression.encoder.kept.zero_()
+    batches = [stacked([reader.batch(name, [0, 1], [2, 3, 4]) for name in ("anna", "bela")])] * 20
+    assert remove_identity(model.network, batches) is None
+    torch.testing.assert_close(model.network.driving_vector.expression.encoder.kept, torch.eye(12))
+    monkeypatch.setattr("lca_method.identity_removal.LEAST_PEOPLE", 2)
+    monkeypatch.setattr("lca_method.identity_removal._KNOWN", 20)
+    found = remove_identity(model.network, batches)
+    assert found is not None and model.network.training
+    torch.testing.assert_close(model.network.driving_vector.expression.encoder.kept, found.kept)
 
 
 def test_evaluation_drives_by_the_face_and_by_coefficients_without_one(config, reader):

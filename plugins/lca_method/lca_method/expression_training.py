@@ -45,7 +45,7 @@ def coded_driving(
     codes = expression.encoder.of(faces)
     twice = losses.code_agreement or losses.code_contrast
     again = expression.encoder.of(faces) if twice else None
-    adapted = expression.adapter(targets.driving.expression)
+    adapted = expression.adapted(targets.driving.expression)
     driving = replace(targets.driving, code=expression.encoder.disturbed(codes))
     template = expression.readout(expression.encoder.noisy(codes)) if network.config.template_expression else None
     texture = texture_seen = None

@@ -1,4 +1,4 @@
-"""A method for two CPU cores that learns the expression code of close-up people."""
+"""A method for two CPU cores that learns the expression code, from close-ups of faces and hands."""
 
 from copy import deepcopy
 from dataclasses import replace
@@ -12,21 +12,31 @@ from lca_method.losses import LossConfig
 from lca_method.networks.driving import DrivingConfig
 from lca_method.networks.expression_encoder import ExpressionEncoderConfig
 
-FACE_TINY_STEPS = 500
+FACE_TINY_STEPS = 400
 
 
 def _face_tiny() -> LCATrainerConfig:
     config = cast(LCATrainerConfig, deepcopy(lca_pretrain_tiny.config))
     config.method_name, config.max_num_iterations = "lca-pretrain-face-tiny", FACE_TINY_STEPS
     data = config.pipeline.datamanager
-    data.image_size, data.face_size, data.target_size, data.target_faces = 96, 128, 64, True
-    data.subjects_per_step, data.targets_per_step, data.references, data.eval_references = 10, 3, (3, 3), 3
+    data.image_size, data.face_size, data.target_size, data.target_faces = 160, 128, 96, True
+    data.subjects_per_step, data.targets_per_step, data.references, data.eval_references = 8, 3, (3, 3), 3
+    data.cache_megabytes = 2048
     model = config.pipeline.model
-    placement = replace(model.network.placement, face_share=0.75, eye_share=0.06, mouth_share=0.12)
     model.network = replace(
         model.network,
         encoder=replace(model.network.encoder, patch_size=16),
-        placement=placement,
+        placement=replace(
+            model.network.placement,
+            tokens=1024,
+            gaussians_per_token=16,
+            face_share=0.45,
+            eye_share=0.06,
+            mouth_share=0.12,
+            hand_share=0.15,
+        ),
+        bare_offsets=0.04,
+        unseen_like_seen=True,
         driving=DrivingConfig(
             expression="code",
             encoder=ExpressionEncoderConfig(picture=64, channels=(32, 64, 96), noise=0.05),
@@ -34,10 +44,10 @@ def _face_tiny() -> LCATrainerConfig:
     )
     model.losses = LossConfig(
         l1=0.0,
-        person=0.3,
+        person=0.5,
         lpips=0.0,
         mask=0.1,
-        position=0.1,
+        position=1.0,
         scale=0.1,
         face=1.0,
         face_detail=2.0,
@@ -45,14 +55,14 @@ def _face_tiny() -> LCATrainerConfig:
         code_identity=0.5,
         code_range=0.05,
         code_adapter=1.0,
-        whole_step_every=6,
+        whole_step_every=5,
     )
-    for group in config.optimizers.values():
-        group["optimizer"].lr, group["scheduler"].warmup_steps = 2e-3, 30
+    for group, rate in (("encoder", 1e-3), ("heads", 2e-3)):
+        config.optimizers[group]["optimizer"].lr, config.optimizers[group]["scheduler"].warmup_steps = rate, 30
     return config
 
 
 lca_pretrain_face_tiny = MethodSpecification(
     config=_face_tiny(),
-    description="lca-pretrain-tiny with most Gaussians on the face and a learned expression code; data: close-ups.",
+    description="A learned expression code, and most Gaussians on face and hands; data: close-ups, and some bodies.",
 )

@@ -13,6 +13,7 @@ import torch.distributed as dist
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.models.base_model import Model
 from nerfstudio.pipelines.base_pipeline import Pipeline, VanillaPipeline, VanillaPipelineConfig
+from nerfstudio.utils.rich_utils import CONSOLE
 from rich.progress import track
 from torch.nn.parallel import DistributedDataParallel
 from torchvision.utils import save_image
@@ -160,6 +161,22 @@ class LCAPipeline(VanillaPipeline):
     def _count_weights_in(self, step: int) -> None:
         if self.average is not None:
             self.average.update(self.lca.network, step)
+
+    def finish_training(self, step: int) -> None:
+        """Training ends with ``step``: what is measured on training people once it is over."""
+        if not self.config.model.losses.code_identity:
+            return
+        from lca_method.identity_removal import remove_identity
+
+        batches = (self.datamanager.next_train(step + 1 + more)[1]["subject_batch"] for more in range(400))
+        with self.evaluated_weights():
+            found = remove_identity(self.lca.network, batches)
+        CONSOLE.print(
+            "Too few faces of training people were seen to find out what in the expression code names its owner."
+            if found is None
+            else f"{found.taken} directions that name its owner were taken out of the expression code; variance "
+            f"between over variance within people: {', '.join(f'{r:.2f}' for r in found.ratios[:4].tolist())}, ..."
+        )
 
     def evaluated_weights(self) -> AbstractContextManager[None]:
         """Inside, the network has the weights that are evaluated and shown: the average, if one is kept."""

@@ -186,6 +186,11 @@ class LCATrainer(Trainer):
         finally:
             self.config.max_num_iterations = planned
 
+    def _after_train(self) -> None:
+        with user_errors_end_the_command():
+            self.pipeline.finish_training(self.step)
+        super()._after_train()
+
     def _load_checkpoint(self) -> None:
         """Load the named checkpoint, or the last whole one of the named folder, if any is named."""
         path = self.config.load_checkpoint

@@ -62,7 +62,11 @@ class LearnedExpression(nn.Module):
 
     def forward(self, driving: DrivingSignal) -> Float[Tensor, "*b width"]:
         """The code."""
-        return self.adapter(driving.expression) if driving.code is None else driving.code
+        return self.adapted(driving.expression) if driving.code is None else driving.code
+
+    def adapted(self, coefficients: Float[Tensor, "*b coefficients"]) -> Float[Tensor, "*b code"]:
+        """The adapter's code of named coefficients."""
+        return self.encoder.without_identity(self.adapter(coefficients))
 
     def template_coefficients(self, driving: DrivingSignal) -> Float[Tensor, "*b coefficients"]:
         """By how much the template's own expressions move it, read linearly from the code. Learned from pictures like

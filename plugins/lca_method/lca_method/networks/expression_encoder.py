@@ -8,6 +8,7 @@ a frame that the avatar has not seen and compares with that frame.
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import nn
 from torch.nn import functional as F
 
@@ -41,8 +42,11 @@ class ExpressionEncoder(nn.Module):
     """Face crop -> code of bounded length. Frames whose face was not seen get the zero code.
 
     It sees no colours and no light but grey local contrast, laid out by the fitted body, and reads it twice: linearly,
-    which is learned in few steps and carries over to other people, and by convolutions.
+    which is learned in few steps and carries over to other people, and by convolutions. ``kept`` takes out what names
+    the code's owner, once that has been measured (see :mod:`lca_method.networks.identity_directions`).
     """
+
+    kept: Tensor
 
     def __init__(self, config: ExpressionEncoderConfig):
         """Args: sizes."""
@@ -59,6 +63,8 @@ class ExpressionEncoder(nn.Module):
         self.trunk = nn.Sequential(*parts, nn.Flatten())
         self.code = nn.Linear(inputs * side * side, config.width)
         self.plain = nn.Linear((config.picture // 2) ** 2, config.width)
+        self.register_buffer("kept", torch.eye(config.width))
+        self.register_load_state_dict_pre_hook(_nothing_taken_out)
 
     def forward(
         self,
@@ -84,7 +90,11 @@ class ExpressionEncoder(nn.Module):
         grey = (pictures - BACKGROUND).mean(dim=1, keepdim=True)
         contrast = local_contrast(grey, max(self.config.picture // 16, 1))
         codes = bounded(self.code(self.trunk(contrast)) + self.plain(F.avg_pool2d(contrast, 2).flatten(1)))
-        return codes.unflatten(0, images.shape[:-3]) * seen[..., None].to(codes)
+        return self.without_identity(codes).unflatten(0, images.shape[:-3]) * seen[..., None].to(codes)
+
+    def without_identity(self, codes: Float[Tensor, "*b code"]) -> Float[Tensor, "*b code"]:
+        """Codes without the directions that name their owner, as far as these are known."""
+        return codes @ self.kept.mT.to(codes)
 
     def of(self, faces: FaceViews) -> Float[Tensor, "*b code"]:
         """Codes of faces."""
@@ -100,6 +110,11 @@ class ExpressionEncoder(nn.Module):
     def noisy(self, code: Float[Tensor, "*b code"]) -> Float[Tensor, "*b code"]:
         """In training, codes with noise: what they tell has to be larger."""
         return code + self.config.noise * normal(*code.shape, device=code.device) if self.training else code
+
+
+def _nothing_taken_out(encoder: ExpressionEncoder, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Weights saved by older versions hold no ``kept``."""
+    state.setdefault(f"{prefix}kept", torch.eye(encoder.config.width))
 
 
 class ExpressionAdapter(nn.Sequential):
