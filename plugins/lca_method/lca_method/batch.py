@@ -96,6 +96,8 @@ class TargetViews:
     """The same frames' heads: what a learned expression code is read from, and what ``LossConfig.face`` compares."""
     lights: TargetLights | None = None
     """The light of each target, if ``CropSizes.target_lights`` asks for it."""
+    garments: Float[Tensor, "*b targets 1 H W"] | None = None
+    """1 = the person's loose garment, if ``CropSizes.target_garments`` asks for it and the dataset knows."""
 
 
 @dataclass(frozen=True)

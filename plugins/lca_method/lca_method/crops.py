@@ -32,11 +32,14 @@ class Crop:
     """255 = inside the picture."""
     camera: Cameras
     """No batch axes."""
+    garment: UInt8[Tensor, "1 size size"] | None = None
+    """255 = the person's loose garment; None where nothing is known of one."""
 
     @property
     def bytes(self) -> int:
         """Memory of the pictures."""
-        return self.image.numel() + self.mask.numel() + self.valid.numel()
+        garment = 0 if self.garment is None else self.garment.numel()
+        return self.image.numel() + self.mask.numel() + self.valid.numel() + garment
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,9 @@ class CropSizes:
     """Also cut the heads of the targets (``TargetViews.faces``), ``face`` pixels."""
     target_lights: int = 0
     """Also give the lights of the targets (``TargetViews.lights``), so many at most; 0 = none."""
+    target_garments: bool = False
+    """Also give the masks of the targets' loose garments (``TargetViews.garments``), for evaluation: augmentation does
+    not change them."""
 
 
 class CropCache:
@@ -120,7 +126,7 @@ class CropReader:
         """
         body = [self._crop(subject, row, "body", self.sizes.reference) for row in rows]
         face = [self._crop(subject, row, "face", self.sizes.face) for row in rows]
-        frames = self._opened(subject).frames
+        frames = self.opened(subject).frames
         cameras, face_cameras = (stacked([crop.camera for crop in crops]) for crops in (body, face))
         poses, places = frames.poses(list(rows)), self._places(subject, rows, face_cameras)
         fit = ReferenceFit(poses, cameras, face_cameras, frames.expressions(list(rows)), places)
@@ -133,12 +139,14 @@ class CropReader:
             UserError: a picture is missing or broken.
         """
         crops = [self._crop(subject, row, "body", self.sizes.target) for row in rows]
-        weights = torch.from_numpy(self._opened(subject).frames.weights[list(rows)])
+        weights = torch.from_numpy(self.opened(subject).frames.weights[list(rows)])
         valid = torch.stack([crop.valid for crop in crops]).float() / 255.0
         cameras = stacked([crop.camera for crop in crops])
         faces = self.faces(subject, rows) if self.sizes.target_faces else None
         driving, lights = self.driving(subject, rows), self.lights(subject, rows)
-        return TargetViews(_images(crops), _masks(crops), cameras, driving, weights, valid, faces, lights)
+        worn = [crop.garment for crop in crops if crop.garment is not None] if self.sizes.target_garments else []
+        garments = torch.stack(worn).float() / 255.0 if worn and len(worn) == len(crops) else None
+        return TargetViews(_images(crops), _masks(crops), cameras, driving, weights, valid, faces, lights, garments)
 
     def faces(self, subject: str | Subject, rows: Sequence[int]) -> FaceViews:
         """Heads of some rows, ``[targets, ...]``.
@@ -147,7 +155,7 @@ class CropReader:
             UserError: a picture is missing or broken.
         """
         crops = [self._crop(subject, row, "face", self.sizes.face) for row in rows]
-        frames = self._opened(subject).frames
+        frames = self.opened(subject).frames
         boxes, confidence = frames["face_box"][list(rows)], frames["confidence_face"][list(rows)]
         seen = torch.from_numpy(np.isfinite(boxes).all(-1) & (confidence > 0)).float()
         cameras = stacked([crop.camera for crop in crops])
@@ -161,13 +169,13 @@ class CropReader:
         """
         if self.sizes.target_lights == 0:
             return None
-        person = self._opened(subject)
+        person = self.opened(subject)
         patterns = [int(pattern) for pattern in person.frames["light_pattern"][list(rows)]]
         return target_lights(person.lights, patterns, self.sizes.target_lights)
 
     def driving(self, subject: str | Subject, rows: Sequence[int]) -> DrivingSignal:
         """The driving signal of some rows, ``[targets, ...]``."""
-        frames = self._opened(subject).frames
+        frames = self.opened(subject).frames
         confidence = torch.from_numpy(frames["joint_confidence"][list(rows)]).float()
         return DrivingSignal(frames.poses(list(rows)), frames.expressions(list(rows)), confidence)
 
@@ -175,7 +183,7 @@ class CropReader:
         self, subject: str | Subject, references: Sequence[int], targets: Sequence[int], name: str | None = None
     ) -> SubjectBatch:
         """A subject's part of a step; no batch axes. ``name`` goes to ``ids`` in place of the subject's own id."""
-        person = self._opened(subject)
+        person = self.opened(subject)
         return SubjectBatch(
             self.references(subject, references),
             self.targets(subject, targets),
@@ -188,18 +196,19 @@ class CropReader:
     ) -> Float[Tensor, "rows grid_rows grid_columns 2"] | None:
         if not self.sizes.target_faces:
             return None
-        person = self._opened(subject)
+        person = self.opened(subject)
         marks = FaceMarks.of(self.dataset.info.body_model)
         return marks.places(person.shape, person.frames.poses(list(rows)), cameras)
 
-    def _opened(self, subject: str | Subject) -> Subject:
+    def opened(self, subject: str | Subject) -> Subject:
+        """The person of an id, or as given."""
         return self.dataset.subjects[subject] if isinstance(subject, str) else subject
 
     def _crop(self, subject: str | Subject, row: int, region: str, size: int) -> Crop:
         if isinstance(subject, Block) and subject.held:  # of a stream: it will not be seen again for long
             return self._make(subject, row, region, size)
         key = subject.origin if isinstance(subject, Block) else subject
-        return self.cache.get((key, row, region, size), lambda: self._make(self._opened(subject), row, region, size))
+        return self.cache.get((key, row, region, size), lambda: self._make(self.opened(subject), row, region, size))
 
     def _make(self, subject: Subject, row: int, region: str, size: int) -> Crop:
         frame = subject.load(row)
@@ -218,7 +227,8 @@ def crop_of(frame: Frame, box: Float[Tensor, "4"], size: int) -> Crop:
     rows = box[1] + steps * (box[3] - box[1])
     height, width = frame.image.shape[1:]
     inside = ((rows > 0) & (rows < height))[:, None] & ((columns > 0) & (columns < width))
-    return Crop(_bytes(cut.image), _bytes(cut.mask), inside[None].to(torch.uint8) * 255, cut.camera)
+    garment = None if cut.garment is None else _bytes(cut.garment)
+    return Crop(_bytes(cut.image), _bytes(cut.mask), inside[None].to(torch.uint8) * 255, cut.camera, garment)
 
 
 def frame_weights(dataset: PeopleDataset, subject: str) -> Float[Tensor, "rows"]:

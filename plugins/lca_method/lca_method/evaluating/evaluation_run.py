@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -14,6 +14,7 @@ from lca_method.batch import moved_to
 from lca_method.checkpoints import fingerprint
 from lca_method.demo.contact_sheet import contact_sheet
 from lca_method.evaluating.command import EvalConfig
+from lca_method.evaluating.garment_split import garment_split
 from lca_method.evaluating.report import Part, markdown, print_table, write_pictures_csv
 from lca_method.evaluating.scores import PictureScore, intervals, means_of_people, score_picture
 from lca_method.evaluating.side_by_side import HEADINGS, side_by_side
@@ -25,7 +26,7 @@ from lca_shared.errors import SchemaError, UserError
 from lca_shared.perceptual import LPIPS
 from lca_shared.storage import atomic_path, check_schema, read_json, write_json
 
-SCHEMA = ("evaluation", 1)
+SCHEMA = ("evaluation", 2)
 
 
 def evaluate_and_write(config: EvalConfig) -> None:
@@ -101,7 +102,9 @@ def _score(
             for row in draw.targets:
                 batch = moved_to(test_set.batch(draw, row), trained.device)
                 code = trained.encode(batch) if code is None else code  # a person is made once
-                scores.append(score_picture(trained.picture(code, batch), batch, row, trained.body, lpips))
+                score = score_picture(trained.picture(code, batch), batch, row, trained.body, lpips)
+                split = garment_split(trained, code, batch)
+                scores.append(replace(score, values={**score.values, "garment_split": split}))
                 progress.update()
     return scores
 

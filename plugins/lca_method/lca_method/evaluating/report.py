@@ -45,31 +45,38 @@ class Part:
         }
 
 
-def headings() -> list[str]:
+def shown_regions(parts: Sequence[Part]) -> list[str]:
+    """Parts of the person that have columns: a loose garment only where one was measured."""
+    worn = any(part.averages["garment_psnr"] is not None for part in parts)
+    return [region for region in REGIONS if region != "person" and (worn or region != "garment")]
+
+
+def headings(regions: Sequence[str]) -> list[str]:
     """Columns of the table."""
     columns = ["test set", "references", "people / pictures", "PSNR [95 %]", "L1", "SSIM", "LPIPS"]
-    return [*columns, *(f"{region} PSNR / L1" for region in REGIONS if region != "person")]
+    split = ["garment split (mm)"] if "garment" in regions else []
+    return [*columns, *(f"{region} PSNR / L1" for region in regions), *split]
 
 
-def cells(part: Part) -> list[str]:
+def cells(part: Part, regions: Sequence[str]) -> list[str]:
     """A line of the table."""
     psnr = part.averages["person_psnr"]
     line = [part.test_set, str(part.references), f"{len(part.people)} / {len(part.scores)}"]
     line.append("-" if psnr is None else f"{psnr.mean:.2f} [{psnr.low:.2f}, {psnr.high:.2f}]")
     line += [_number(part.averages[f"person_{metric}"], 4) for metric in METRICS[1:]]
-    for region in REGIONS:
-        if region != "person":
-            line.append(f"{_number(part.averages[f'{region}_psnr'], 2)} / {_number(part.averages[f'{region}_l1'], 4)}")
-    return line
+    for region in regions:
+        line.append(f"{_number(part.averages[f'{region}_psnr'], 2)} / {_number(part.averages[f'{region}_l1'], 4)}")
+    return [*line, _number(part.averages["garment_split"], 1)] if "garment" in regions else line
 
 
 def print_table(parts: Sequence[Part], extra: Mapping[str, Any]) -> None:
     """On the terminal."""
     table = Table(title="On person pixels; means over people, each counting the same; 95 % bootstrap intervals")
-    for heading in headings():
+    regions = shown_regions(parts)
+    for heading in headings(regions):
         table.add_column(heading)
     for part in parts:
-        table.add_row(*cells(part))
+        table.add_row(*cells(part, regions))
     console = Console()
     console = Console(width=max(console.width, 120))
     console.print(table)
@@ -80,13 +87,15 @@ def print_table(parts: Sequence[Part], extra: Mapping[str, Any]) -> None:
 
 def markdown(parts: Sequence[Part], extra: Mapping[str, Any]) -> str:
     """The same as Markdown, with a line for each person below."""
-    lines = _table(headings(), [cells(part) for part in parts])
+    regions = shown_regions(parts)
+    lines = _table(headings(regions), [cells(part, regions) for part in parts])
     lines += [
         "",
         "Means over people, each counting the same; 95 % bootstrap intervals over people; person pixels only.",
         "",
     ]
-    names = [f"{region} {metric}" for region in REGIONS for metric in METRICS]
+    names = [f"{region} {metric}" for region in ("person", *regions) for metric in METRICS]
+    names += ["garment split"] if "garment" in regions else []
     rows = []
     for part in parts:
         for person, values in part.people.items():

@@ -17,8 +17,9 @@ from lca_shared.perceptual import LPIPS
 from lca_shared.tensors import Bool, Float, Tensor
 
 METRICS = ("psnr", "l1", "ssim", "lpips")
-REGIONS = {"person": None, "face": "face", "hands": "hands"}
-"""Reported regions and the body's regions they are: person = the whole mask."""
+REGIONS = {"person": None, "face": "face", "hands": "hands", "garment": None}
+"""Reported regions and the body's regions they are: person = the whole mask, garment = the mask of a loose garment, in
+datasets that have it."""
 _FEWEST_PIXELS = 16
 """A part of the body that covers less is not scored: it says more about the mask's edge than about the avatar."""
 
@@ -35,12 +36,15 @@ class PictureScore:
 
 def region_masks(batch: SubjectBatch, body: CompactBody) -> dict[str, Bool[Tensor, "1 h w"]]:
     """Pixels of each of :data:`REGIONS` in a batch's first target: person pixels inside the picture, and of those the
-    ones where the fitted body shows the part (``region_pixels``)."""
+    ones where the fitted body shows the part (``region_pixels``), or the loose garment's mask."""
     person = person_mask(batch)
     names = [name for name in REGIONS.values() if name is not None]
     shown = region_pixels(body, batch.shape, batch.targets.driving, batch.targets.cameras, names)[0, 0]
     parts = dict(zip(names, shown))
-    return {name: person > 0.5 if part is None else (person > 0.5) & parts[part] for name, part in REGIONS.items()}
+    masks = {name: person > 0.5 if part is None else (person > 0.5) & parts[part] for name, part in REGIONS.items()}
+    worn = batch.targets.garments
+    masks["garment"] &= torch.zeros_like(masks["garment"]) if worn is None else worn[0, 0] > 0.5
+    return masks
 
 
 def score_picture(

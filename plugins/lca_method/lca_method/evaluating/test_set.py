@@ -1,7 +1,7 @@
 """The held-out people of a dataset, as ``ns-eval`` would show them to a model, without nerfstudio."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lca_dataparsers.shards.reader import ShardedDataset, open_dataset
@@ -53,7 +53,7 @@ class TestSet:
         draws = draws[:most_people] if most_people >= 0 else draws
         if not draws:
             raise UserError(f"{root} has nobody to evaluate: no held-out people and no held-out frames.")
-        reader = CropReader(dataset, model.sizes, CACHE_BYTES)
+        reader = CropReader(dataset, replace(model.sizes, target_garments=True), CACHE_BYTES)
         return TestSet(reader, draws, trained_people(dataset, train))
 
     def batch(self, draw: Draw, row: int) -> SubjectBatch:
