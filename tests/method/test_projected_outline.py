@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from lca_method.networks.projected_colors import sampled
 from lca_method.networks.projected_outline import DISTANCES, FEATURES, ProjectedOutline, outline_profile
 from lca_shared.cameras import Cameras, look_at, pinhole_intrinsics
 
@@ -67,6 +68,20 @@ def test_places_out_of_every_picture_say_nothing() -> None:
     assert unseen.any()
     assert (found[unseen][:, : 3 * COUNT] == 0).all()
     assert (found[unseen][:, 3 * COUNT : 4 * COUNT] == 1).any(dim=-1).all()
+
+
+@pytest.mark.parametrize("depth", [1e-6, -1e-6, 0.0, 1e-30])
+def test_points_in_the_plane_of_a_camera_are_unknown(depth: float) -> None:
+    """Close-ups have them: their pixels are numbers that no picture's index holds, or none."""
+    cameras = Cameras(torch.eye(4)[None], pinhole_intrinsics(1.5 * SIDE, SIDE, SIDE)[None], SIDE, SIDE)
+    points = torch.tensor([[0.3, 0.2, depth], [0.0, 0.0, 2.0], [7.0, 0.2, depth]])
+    normals = torch.tensor([1.0, 0.0, 0.0]).expand(1, 3, 3)
+    found = outline_profile(points[None], normals, torch.ones(1, 1, SIDE, SIDE), cameras, spacing=0.02)
+    assert found.isfinite().all()
+    colors, seen = sampled(
+        points[None], -normals, torch.rand(1, 3, SIDE, SIDE), torch.ones(1, 1, SIDE, SIDE), cameras, 0.02
+    )
+    assert colors.isfinite().all() and seen.isfinite().all() and float(seen[0, 0]) == 0
 
 
 def test_order_of_views_does_not_matter_and_batches_are_loops() -> None:

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from lca_method.batch import FaceViews
 from lca_method.networks.local_contrast import local_contrast
+from lca_method.networks.projected_colors import on_picture
 from lca_shared.body.anchors import vertex_normals
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.body.model import BodyPose
@@ -65,9 +66,9 @@ class FaceSurface:
             contrast = _contrast_of(faces)
         moved = body.skinned(body.shaped(shape, expression), pose)
         size = moved.new_tensor([faces.cameras.width, faces.cameras.height])
-        grid = (2 * project(faces.cameras, moved)[0] / size - 1).flatten(0, -3)[:, :, None]
+        grid = on_picture(2 * project(faces.cameras, moved)[0] / size - 1).flatten(0, -3)[:, :, None]
         pictures = torch.cat([contrast, faces.masks], dim=-3).flatten(0, -4)
-        found = F.grid_sample(pictures, grid.nan_to_num(2.0, 2.0, -2.0), align_corners=False)[..., 0].mT
+        found = F.grid_sample(pictures, grid, align_corners=False)[..., 0].mT
         found = found.unflatten(0, facing.shape[:-1])
         inside = (found[..., 3] > 0.9).to(facing)
         return found[..., :3], (facing * inside * faces.seen[..., None]).detach()

@@ -86,7 +86,7 @@ def sampled(
     flat_depth = depth.reshape(-1, count)
     nearest = _nearest_depth(places, flat_depth, _cells(cameras, depth, spacing))
     visible = flat_depth < nearest + 3 * spacing + 0.01
-    grid = (places * 2 - 1)[:, :, None]
+    grid = on_picture(places * 2 - 1)[:, :, None]
     pictures = torch.cat([images * masks, masks], dim=-3).reshape(-1, 4, *images.shape[-2:])
     found = F.grid_sample(pictures, grid, align_corners=False)[..., 0].mT
     share = found[..., 3]
@@ -94,6 +94,11 @@ def sampled(
     inside = ((places > 0) & (places < 1)).all(dim=-1) & (flat_depth > 0) & (share > 0.5)
     weights = (inside & visible).to(share) * share * facing.reshape(-1, count) ** 2
     return colors.clamp(0, 1).reshape(*batch, count, 3), weights.reshape(*batch, count)
+
+
+def on_picture(grid: Float[Tensor, "*n 2"]) -> Float[Tensor, "*n 2"]:
+    """Places for ``grid_sample`` (-1..1) without what points in the camera's own plane have: numbers without end."""
+    return grid.nan_to_num(2.0, 2.0, -2.0).clamp(-2, 2)
 
 
 def _cells(cameras: Cameras, depth: Tensor, spacing: float) -> int:

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from lca_method.networks.gaussian_heads import GaussianStart
+from lca_method.networks.projected_colors import on_picture
 from lca_shared.cameras import Cameras, project
 from lca_shared.tensors import Float, Tensor
 
@@ -73,7 +74,7 @@ def outline_profile(
     distances = points.new_tensor(DISTANCES)
     places = points[..., None, :] + distances[:, None] * normals[..., None, :]
     pixels, depth = project(cameras, places.flatten(-3, -2))
-    grid = pixels / pixels.new_tensor([cameras.width, cameras.height]) * 2 - 1
+    grid = on_picture(pixels / pixels.new_tensor([cameras.width, cameras.height]) * 2 - 1)
     shown = ((grid.abs() < 1).all(dim=-1) & (depth > 0)).unflatten(-1, (count, -1)).to(points)
     pictures = torch.cat([masks, _silhouette(points, masks, cameras, spacing)], dim=-3).flatten(0, -4)
     found = F.grid_sample(pictures, grid.flatten(0, -3)[:, :, None], align_corners=False)[..., 0]
