@@ -12,7 +12,7 @@ from PIL import Image
 
 from lca_dataparsers.dataset.reader import AvatarDataset
 from lca_method.avatar.bundle import AvatarRecord, load_avatar, save_avatar
-from lca_method.avatar.creating import left_out
+from lca_method.avatar.creating_report import pictures_told
 from lca_method.avatar.filming import filmed, in_batches
 from lca_method.avatar.from_network import avatar_of
 from lca_method.avatar.motion import Motion, leg_length
@@ -204,8 +204,13 @@ def test_photos_that_were_left_out_are_named_with_their_reason() -> None:
     photos = [Path("me/a.jpg"), Path("b/a.jpg"), Path("c.png")]
     report = {"pictures": 3, "used": 1, "left_out": {"01_a.jpg": "no person", "02_c.png": "blurred"}}
     lines = ["Not used: b/a.jpg (no person).", "Not used: c.png (blurred).", "Used 1 of 3 pictures."]
-    assert left_out(report, photos) == lines
-    assert left_out({}, photos) == left_out({**report, "left_out": {}}, photos) == []
+    assert pictures_told(report, photos, [0], [0.0]) == [*lines, "The model looked at 1 picture: me/a.jpg."]
+    film = {"pictures": 9, "used": 7, "refused": {"body misfit": 2}, "left_out": {}}
+    assert pictures_told(film, [Path("v.mp4")], [2, 8], [0.2, 0.8]) == [
+        "Used 7 of 9 pictures (not: 2 body misfit).",
+        "The model looked at 2 pictures: 0.2 s, 0.8 s.",
+    ]
+    assert pictures_told({}, [Path("data")], [4], [0.0]) == ["The model looked at 1 picture."]
 
 
 def test_driving_by_command(bundle, motion: Motion, tmp_path: Path, capsys) -> None:

@@ -77,8 +77,12 @@ class ProcessConfig:
     filters: FilterConfig = field(default_factory=FilterConfig)
 
 
-def run(config: ProcessConfig) -> None:
+def run(config: ProcessConfig, *, told: bool = True) -> None:
     """Make the dataset.
+
+    Args:
+        config: what to make of what.
+        told: print tables about it at the end.
 
     Raises:
         UserError: a setting makes no sense, the input or output cannot be used, or nothing could be made of it. What
@@ -117,7 +121,8 @@ def run(config: ProcessConfig) -> None:
     report = log.finish()
     made = [outcome for outcome in outcomes if outcome.state == "written"]
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
-    _tell(config, made, report, kept=len(sources) - len(todo))
+    if told:
+        _tell(config, made, report, kept=len(sources) - len(todo))
     if not made and not len(sources) > len(todo):
         failed = [outcome for outcome in outcomes if outcome.state != "written"]  # nothing came of the whole run
     if config.shards and (made or len(sources) > len(todo)):

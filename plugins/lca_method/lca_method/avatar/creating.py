@@ -1,7 +1,7 @@
 """From pictures on disk to a bundle on disk."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,12 @@ from lca_dataparsers.dataset.schema import DATASET_FILE, SHARDS_FILE
 from lca_dataparsers.pictures import write_picture, write_video
 from lca_dataparsers.processing.command import ProcessConfig
 from lca_dataparsers.processing.command import run as process
+from lca_dataparsers.processing.photos import is_photo, read_photo
 from lca_method.analysis.people import ShownPeople
 from lca_method.avatar.avatar import Avatar
 from lca_method.avatar.bundle import CONFIG_FILE, PREVIEW_FILE, REFERENCE_FILE, SUFFIX, AvatarRecord, save_avatar
 from lca_method.avatar.create_command import CreateConfig
+from lca_method.avatar.creating_report import pictures_told, result_told
 from lca_method.avatar.filming import filmed
 from lca_method.avatar.from_network import avatar_of
 from lca_method.avatar.motion import Motion
@@ -39,7 +41,7 @@ def create(config: CreateConfig) -> None:
     device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
     trained = load_network(config.model, device)
     print(f"Model: {described(config.model)}, {trained.steps} training steps.")
-    with _dataset(config) as root:
+    with _dataset(config) as (root, given):
         people = ShownPeople.open(root, trained)
         subject = _subject(config, people)
         rows = people.reference_rows(subject, config.references)
@@ -48,8 +50,8 @@ def create(config: CreateConfig) -> None:
             code = trained.network.encode(references, people.shape(subject), step=trained.training_step)
         avatar = avatar_of(trained.network, code)
         person = people.dataset.subjects[subject]
-        for line in left_out(person.info.report, config.pictures):
-            print(line)
+        seen = [person.frames[name][list(rows)].tolist() for name in ("frame", "time")]
+        print(*pictures_told(person.info.report, given, *seen), sep="\n")
         reference = motion_of_rows(person, people.dataset.info, rows)
         named = {picture for row in rows if (picture := person.frames["image"][row])}
         record = AvatarRecord(
@@ -61,24 +63,7 @@ def create(config: CreateConfig) -> None:
     save_avatar(avatar, record, config.output, overwrite=config.overwrite)
     write_motion(reference, config.output / REFERENCE_FILE)
     preview(avatar, config.output, config.turntable)
-    size = sum(file.stat().st_size for file in config.output.iterdir())
-    print(
-        f"Wrote {config.output} ({size / 2**20:.1f} MB, {avatar.canonical.count} Gaussians, made from {len(rows)} "
-        f"pictures). Next: lca drive {config.output} --motion DATASET --output video.mp4"
-    )
-
-
-def left_out(report: Mapping[str, Any], images: Sequence[Path]) -> list[str]:
-    """Lines that say which photos could not be used, and why.
-
-    Args:
-        report: of processing, in ``subject.json``; empty for datasets from elsewhere.
-        images: as they were given.
-    """
-    names = {f"{index:02d}_{path.name}": str(path) for index, path in enumerate(images)}
-    refused = report.get("left_out", {})
-    lines = [f"Not used: {names.get(name, name)} ({reason})." for name, reason in refused.items()]
-    return [*lines, f"Used {report['used']} of {report['pictures']} pictures."] if lines else lines
+    print(result_told(config.output, avatar.canonical.count, config.turntable))
 
 
 def preview(avatar: Avatar, path: Path, turntable: bool) -> None:
@@ -127,18 +112,19 @@ def _check(config: CreateConfig) -> None:
 
 
 @contextmanager
-def _dataset(config: CreateConfig) -> Iterator[Path]:
-    """The pictures as a dataset."""
+def _dataset(config: CreateConfig) -> Iterator[tuple[Path, tuple[Path, ...]]]:
+    """The pictures as a dataset, and those that could be read."""
     first = config.pictures[0]
     if len(config.pictures) == 1 and any((first / name).exists() for name in (DATASET_FILE, SHARDS_FILE)):
-        yield first
+        yield first, config.pictures
         return
     with tempfile.TemporaryDirectory() as scratch:
-        source, holds = first, "auto"
-        if len(config.pictures) > 1:
-            source, holds = _photos_in(Path(scratch) / "photos", config.pictures), "photos"
-        elif first.is_dir():
-            holds = "photos"
+        source, holds, given = first, "auto", config.pictures
+        if len(given) > 1:
+            given = _readable(given)
+            source, holds = _photos_in(Path(scratch) / "photos", given), "photos"
+        elif first.is_dir() and sum(map(is_photo, first.iterdir())) <= MOST_PHOTOS:
+            holds = "photos"  # few files, however they are numbered
         root = config.work_dir or Path(scratch) / "dataset"
         settings = ProcessConfig(
             input=source,
@@ -150,16 +136,34 @@ def _dataset(config: CreateConfig) -> Iterator[Path]:
             overlay=config.work_dir is not None,
             model_dir=config.model_dir,
         )
-        process(settings)
-        yield root
+        process(settings, told=False)
+        yield root, given
+
+
+def _readable(images: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Those that are photos; says of the others why not.
+
+    Raises:
+        UserError: none is.
+    """
+    found = []
+    for path in images:
+        try:
+            if not path.is_file() or not is_photo(path):
+                raise UserError(f"{path} is not a photo. Give several photos, or one folder, video or dataset.")
+            read_photo(path)
+            found.append(path)
+        except UserError as error:
+            if path == images[-1] and not found:
+                raise
+            print(f"Not used: {error}")
+    return tuple(found)
 
 
 def _photos_in(folder: Path, images: tuple[Path, ...]) -> Path:
     """A folder of links to photos from anywhere, in the order in which they were given."""
     folder.mkdir()
     for index, path in enumerate(images):
-        if not path.is_file():
-            raise UserError(f"{path} is not a photo. Give several photos, or one folder, video or dataset.")
         (folder / f"{index:02d}_{path.name}").symlink_to(path.resolve())
     return folder
 
