@@ -1,0 +1,63 @@
+"""The table and the pictures of ``benchmarks.garment``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from lca_method.demo.contact_sheet import Row, contact_sheet
+from lca_method.evaluating.test_set import TestSet
+from lca_method.evaluation import person_mask
+from lca_method.trained_network import TrainedNetwork
+
+_CELL = 256
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A model on a test set."""
+
+    data: str
+    model: str
+    people: int
+    means: Mapping[str, float]
+    """``person``, ``psnr``: dB; ``l1``; ``lpips``; ``split``: mm. psnr, l1 and lpips are on the garment's pixels, where
+    there is one, else on the person's."""
+
+
+def print_table(measured: Sequence[Measured]) -> None:
+    """As Markdown; ``with - without`` below each test set."""
+    print("| test people | model | L1 | LPIPS | PSNR (dB) | whole person (dB) | split (mm) |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for one in measured:
+        m = one.means
+        numbers = f"{m['l1']:.4f} | {m['lpips']:.4f} | {m['psnr']:.2f} | {m['person']:.2f} | {m['split']:.1f}"
+        print(f"| {one.data} ({one.people}) | {one.model} | {numbers} |")
+    found = {(one.data, one.model): one.means for one in measured}
+    for data in dict.fromkeys(one.data for one in measured if one.model == "with"):
+        gain = found[data, "with"]["psnr"] - found[data, "without"]["psnr"]
+        print(f"{data}: with nodes {gain:+.2f} dB")
+
+
+def stride_sheet(data: str, models: Mapping[str, TrainedNetwork], test_set: TestSet) -> list[np.ndarray]:
+    """A row for each test person: of their pictures the one with the widest stride, drawn by each model."""
+    rows = []
+    for draw in test_set.draws:
+        batches = [test_set.batch(draw, row) for row in draw.targets]
+        batch = max(batches, key=lambda one: stride(models["before"], one))
+        mask = person_mask(batch)
+        truth = batch.targets.images[0, 0] * mask + 1 - mask
+        drawn = [(model.picture(model.encode(batch), batch),) for model in models.values()]
+        caption = f"{data}, {draw.subject}: stride {stride(models['before'], batch):.2f} m"
+        rows.append(Row(((truth,), *drawn), caption))
+    return [contact_sheet(["truth", *models], rows, _CELL)]
+
+
+def stride(model: TrainedNetwork, batch) -> float:
+    """Distance of the feet along the floor, metres."""
+    body, driving = model.body, batch.targets.driving
+    with torch.no_grad():
+        joints = body.posed(body.shaped_joints(batch.shape[:, None]), driving.pose[:, :1]).joints[0, 0]
+    left, right = (joints[body.joint_names.index(name)] for name in ("foot.L", "foot.R"))
+    return float((left - right)[:2].norm())
