@@ -44,6 +44,7 @@ def run(config: BenchConfig) -> None:
     from lca_method.avatar.bundle import load_avatar
     from lca_method.avatar.frame_floors import frame_work, measured_peak
     from lca_method.avatar.frame_timing import PARTS, timed_frames
+    from lca_method.avatar.node_cost import node_cost
     from lca_method.avatar.resizing import resized
 
     if config.threads:
@@ -71,6 +72,8 @@ def run(config: BenchConfig) -> None:
         f"At least: operations and bytes of each part, counted, at {peak.operations / 1e9:.0f} billion operations "
         f"(matrix product) and {peak.bytes / 1e9:.1f} GB (copy) a second, both measured here. Encoding is not in it."
     )
+    if own.nodes is not None:
+        print(node_cost(own, config.frames))
 
 
 def _machine(device: str) -> str:

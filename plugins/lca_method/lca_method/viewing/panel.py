@@ -32,6 +32,8 @@ class PanelOffers:
     """What may drive the avatar live, such as ``webcam``."""
     relightable: bool = False
     """Whether there are lights to set."""
+    skinning: bool = False
+    """Whether skinning weights and nodes can be shown."""
 
 
 class Panel:
@@ -67,6 +69,9 @@ class Panel:
         self._set(
             gui.add_checkbox("Pose-dependent", True, hint="With what the network adds for this pose"), "corrected"
         )
+        if offers.skinning:
+            hint = "A colour for each joint; dots are the nodes of a loose garment, red where they have learned"
+            self._set(gui.add_checkbox("Skinning weights", False, hint=hint), "skinning")
         tabs = gui.add_tab_group()
         with tabs.add_tab("Pose"):
             self._pose_controls()

@@ -19,6 +19,7 @@ from lca_method.viewing.browser_splats import BrowserSplats
 from lca_method.viewing.modes import pictured
 from lca_method.viewing.panel import Panel, PanelOffers
 from lca_method.viewing.signals import PanelState, signal_of
+from lca_method.viewing.skinning_view import SkinningView
 from lca_shared.cameras import Cameras, pinhole_intrinsics
 from lca_shared.gaussians import Gaussians
 from lca_shared.rotations import quaternion_to_matrix
@@ -66,12 +67,14 @@ class Show:
         self._wake = threading.Event()
         self._changed_at = time.monotonic()
         self._splats = BrowserSplats(server)
+        self._skinning: SkinningView | None = None
         self._ended = False
         offers = PanelOffers(
             seconds=0.0 if motion is None else motion.duration,
             moved=not live,
             reference=reference is not None,
             live=tuple(source.name for source in live),
+            skinning=True,
         )
         self.panel = Panel(server, avatar.body, offers, self.changed)
         server.scene.set_up_direction("+z")
@@ -151,15 +154,23 @@ class Show:
     def _draw(self, height: int) -> None:
         gaussians = self.gaussians()
         if self._client_side:
-            self._splats.show(gaussians, height == self._whole)
+            self._splats.show(self._colored(gaussians), height == self._whole)
             return
         white = torch.ones(3)
         for client in self._server.get_clients().values():
             camera = camera_of(client.camera, height).to(self._avatar.device)
             with torch.inference_mode():
-                picture = pictured(gaussians, camera, self.panel.state.mode, white)
+                picture = pictured(self._colored(gaussians), camera, self.panel.state.mode, white)
             pixels = (picture * 255 + 0.5).to(torch.uint8).movedim(0, -1).cpu().numpy()
             client.scene.set_background_image(pixels, format="jpeg", jpeg_quality=60 if height < self._whole else 90)
+
+    def _colored(self, gaussians: Gaussians) -> Gaussians:
+        """In the colours of the joints, if the panel asks for it."""
+        if not self.panel.state.skinning:
+            return gaussians
+        with torch.inference_mode():
+            self._skinning = self._skinning or SkinningView(self._avatar)
+            return self._skinning.shown(gaussians)
 
     def _pace(self, begun: float) -> None:
         """Not faster than :data:`PLAYED_RATE`; a motion that plays goes on."""

@@ -38,6 +38,8 @@ class PanelState:
     shown: Shown = "posed"
     corrected: bool = True
     """With what the network adds for the pose."""
+    skinning: bool = False
+    """In the colours of the joints that carry it, with the nodes of loose garments."""
     moving: bool = False
     """A motion moves the avatar, not the controls above."""
     playing: bool = False

@@ -1,0 +1,59 @@
+"""Which joints carry which Gaussians, and the nodes of loose garments."""
+
+from dataclasses import replace
+
+import torch
+
+from lca_method.avatar.avatar import Avatar
+from lca_shared.gaussians import Gaussians
+from lca_shared.tensors import Float, Tensor
+
+DOT = 0.006
+"""Metres: deviation of the dot that shows a node."""
+_GOLDEN = 0.618034
+
+
+class SkinningView:
+    """Recolours an avatar's Gaussians: a colour for each joint, mixed by the skinning weights. Nodes are dots in the
+    colour of their own weights, with a white core that gets red as the learned correction takes over.
+
+    Args:
+        avatar: who is shown.
+    """
+
+    def __init__(self, avatar: Avatar) -> None:
+        colors = joint_colors(avatar.skinning_weights.shape[1]).to(avatar.device)
+        self._colors = avatar.skinning_weights @ colors
+        self._at: Tensor | None = None
+        nodes = avatar.nodes
+        if nodes is not None:
+            self._at = torch.cdist(nodes.graph.places, avatar.canonical.means).argmin(dim=1)
+            gates = nodes.gates[:, None]
+            self._dots = torch.cat([nodes.weights @ colors, 1 - gates * gates.new_tensor([0.0, 1.0, 1.0])])
+
+    def shown(self, gaussians: Gaussians) -> Gaussians:
+        """The avatar's Gaussians, driven, no batch axes; with two more for each node."""
+        shown = gaussians.with_colors(self._colors)
+        if self._at is None:
+            return shown
+        at = torch.cat([self._at, self._at])
+        sizes = gaussians.scales.new_tensor([DOT, 0.6 * DOT]).repeat_interleave(len(self._at))
+        dots = replace(
+            shown[at],
+            scales=sizes[:, None].expand(-1, 3),
+            opacities=torch.ones_like(gaussians.opacities[at]),
+            colors=self._dots,
+        )
+        return _together(shown, dots)
+
+
+def joint_colors(count: int) -> Float[Tensor, "joints 3"]:
+    """Bright colours, neighbours far apart in hue; sRGB."""
+    hue = 6 * (_GOLDEN * torch.arange(count) % 1)
+    offset = torch.tensor([0.0, 4.0, 2.0])
+    return ((((hue[:, None] + offset) % 6) - 3).abs() - 1).clamp(0, 1) * 0.85 + 0.1
+
+
+def _together(one: Gaussians, other: Gaussians) -> Gaussians:
+    both = [torch.cat([getattr(one, n), getattr(other, n)]) for n in ("means", "quaternions", "scales")]
+    return Gaussians(*both, torch.cat([one.opacities, other.opacities]), torch.cat([one.colors, other.colors]))
