@@ -34,6 +34,9 @@ ENTRY_POINTS = {
         ("nerfstudio.method_configs", "lca-pretrain-small"),
         ("nerfstudio.method_configs", "lca-posttrain"),
         ("nerfstudio.method_configs", "lca-posttrain-tiny"),
+        ("nerfstudio.method_configs", "lca-garment"),
+        ("nerfstudio.method_configs", "lca-garment-small"),
+        ("nerfstudio.method_configs", "lca-garment-tiny"),
     },
     "genlca-method": {
         ("console_scripts", "genlca"),
