@@ -223,8 +223,7 @@ def test_embree_agrees_with_every_pair() -> None:
 def test_shadow_of_an_arm_and_of_nobody(relightable: LCA, body: CompactBody) -> None:
     assert relightable.relight is not None
     tokens = SurfacePoints(relightable.token_faces, relightable.token_barycentric)
-    gaussians = SurfacePoints(relightable.gaussian_faces, relightable.gaussian_barycentric)
-    shadows = relightable.relight.shadow_body(relightable.body, relightable.point_body, tokens, gaussians)
+    shadows = relightable.relight.shadow_body(relightable)
     pose, shape = BodyPose.rest(len(body.driven_joints)), torch.zeros(len(body.shape_names))
     _, places, normals = shadows.posed(shape, pose)
     torch.testing.assert_close(places, tokens.read(body.template_vertices, body.faces), atol=1e-4, rtol=0)

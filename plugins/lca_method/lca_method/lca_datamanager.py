@@ -1,6 +1,6 @@
 """Draws subjects, reference views and target views for nerfstudio's trainer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,6 +24,8 @@ from lca_shared.cameras import Cameras, to_nerfstudio
 from lca_shared.errors import UserError
 
 if TYPE_CHECKING:
+    from lca_dataparsers.dataset.reader import Subject
+
     AvatarDataParserUnion = DataParserConfig
 else:
     AvatarDataParserUnion = tyro.conf.OmitSubcommandPrefixes[
@@ -61,6 +63,8 @@ class LCADataManagerConfig(DataManagerConfig):
     """Side of the square target crops, pixels."""
     target_faces: bool = False
     """Also cut the heads of the targets: needed by a learned expression code and by the loss on faces."""
+    target_lights: int = 0
+    """Also give the lights of the targets, so many at most; 0 = none. With lights, references are evenly lit frames."""
     crop_margin: float = 0.05
     """Added around the person on each side, as a fraction of the person's longer side."""
     subjects_per_step: int = 1
@@ -149,9 +153,15 @@ class LCADataManager(DataManager):
         """
         own = self.config.subjects_per_step
         drawn = self.sampler.draw(step, range(self.rank * own, (self.rank + 1) * own))
-        return stacked(
-            [self.reader.batch(person, draw.references, draw.targets, draw.subject) for person, draw in drawn]
-        )
+        return stacked([self._batch(person, draw, draw.targets) for person, draw in drawn])
+
+    def _batch(self, person: "str | Subject", draw: Draw, targets: Sequence[int]) -> SubjectBatch:
+        """One person's part of a batch."""
+        if self.config.target_lights:
+            from lca_method.stage_light import evenly_lit
+
+            draw = evenly_lit(self.reader.opened(person), draw)
+        return self.reader.batch(person, draw.references, targets, draw.subject)
 
     def next_train(self, step: int) -> tuple[NerfstudioCameras, dict[str, Any]]:
         """The training batch of ``step``."""
@@ -164,7 +174,7 @@ class LCADataManager(DataManager):
         draw = self.eval_draws[self.eval_count % len(self.eval_draws)]
         self.eval_count += 1
         targets = draw.targets[: self.config.targets_per_step]
-        return self._on_device(stacked([self.reader.batch(draw.subject, draw.references, targets)]))
+        return self._on_device(stacked([self._batch(draw.subject, draw, targets)]))
 
     def next_eval_image(self, step: int) -> tuple[NerfstudioCameras, dict[str, Any]]:
         """One target to evaluate; targets take turns."""
@@ -188,7 +198,7 @@ class LCADataManager(DataManager):
 
     def evaluation_batch(self, draw: Draw, row: int) -> SubjectBatch:
         """References of ``draw`` and one target, on the CPU, with one leading axis (subjects)."""
-        return stacked([self.reader.batch(draw.subject, draw.references, [row])])
+        return stacked([self._batch(draw.subject, draw, [row])])
 
     def _single(self, draw: Draw, row: int) -> tuple[NerfstudioCameras, dict[str, Any]]:
         camera, content = self._on_device(self.evaluation_batch(draw, row))

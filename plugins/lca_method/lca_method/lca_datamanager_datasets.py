@@ -72,7 +72,8 @@ def reader_of(config: "LCADataManagerConfig", people: "dict[str, People]") -> "C
     from lca_method.crops import CropReader, CropSizes
     from lca_method.people import together
 
-    sizes = CropSizes(config.image_size, config.face_size, config.target_size, config.crop_margin, config.target_faces)
+    sides = (config.image_size, config.face_size, config.target_size)
+    sizes = CropSizes(*sides, config.crop_margin, config.target_faces, config.target_lights)
     return CropReader(together(people, config.datasets), sizes, config.cache_megabytes * 1024 * 1024)
 
 

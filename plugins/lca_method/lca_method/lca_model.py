@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,6 +22,7 @@ from lca_method.made_with import EXTENSIONS, differences, made_with
 from lca_method.networks.config import LCAConfig
 from lca_method.plain_configs import from_text_tensor, text_tensor
 from lca_method.showing import ShownAvatar
+from lca_method.target_lights import SYNTHETIC_STRENGTH
 from lca_method.viewing.modes import Mode, pictured
 from lca_shared.body import get_body_model
 from lca_shared.cameras import Cameras
@@ -56,6 +57,9 @@ class LCAModelConfig(ModelConfig):
     """Weights of the losses."""
     background: Background = "white"
     """Behind the person, in training, evaluation and the viewer."""
+    stage_strength: float = SYNTHETIC_STRENGTH
+    """Of the lights of light-stage datasets: radiance that a white matt surface sends back which faces a light of full
+    power from 1 m away."""
     random_background: bool = False
     """Put a colour that changes with every step behind training renders and targets (our choice): what shows through a
     half-transparent person can then never pass for the person's colour, so people become opaque."""
@@ -93,6 +97,9 @@ class LCAModel(Model):
 
         self.body = get_body_model(self.kwargs.get("metadata", {}).get("body_model", "anny"))
         self.network = LCA(self.config.network, self.body)
+        if self.config.network.relight.light_alone and self.network.relight is not None:
+            self.network.requires_grad_(False)
+            self.network.relight.requires_grad_(True)
         self.register_buffer("made_with", text_tensor(made_with(self.config.network, self.body)))
         self._stage: Callable[[float | None], ShownAvatar] | None = None
         self.training_step = None
@@ -146,7 +153,7 @@ class LCAModel(Model):
         for name, parameter in self.network.named_parameters():
             if parameter.requires_grad:
                 groups["heads" if name.startswith(heads) else "encoder"].append(parameter)
-        return groups
+        return {name: parameters for name, parameters in groups.items() if parameters}
 
     @property
     def background_color(self) -> Float[Tensor, "3"]:
@@ -173,7 +180,8 @@ class LCAModel(Model):
         if self.config.random_background and step is not None:
             generator = torch.Generator().manual_seed(step)  # the same after a resume
             background = torch.rand(3, generator=generator).to(self.device)
-        return training_renders(self.network, code, batch.targets, losses, step or 0, self.render, background)
+        strength = self.config.stage_strength
+        return training_renders(self.network, code, batch.targets, losses, step or 0, self.render, background, strength)
 
     get_outputs = forward  # type: ignore[assignment]
 
@@ -205,8 +213,17 @@ class LCAModel(Model):
     def get_outputs_for_batch(self, batch: SubjectBatch) -> dict[str, Tensor]:
         """Outputs (see :meth:`get_outputs_for_camera`) of a batch's first subject and target."""
         with torch.no_grad():
-            driving = self.network.coded(batch.targets.driving, batch.targets.faces)
-            return self._outputs(self.encode(batch, self.training_step), driving, batch.targets.cameras[0, 0])
+            targets = batch.targets
+            targets = replace(targets, driving=self.network.coded(targets.driving, targets.faces))
+            code = self.encode(batch, self.training_step)
+            outputs = self._outputs(code, targets.driving, targets.cameras[0, 0])
+            if self.network.relight is not None and targets.lights is not None:
+                from lca_method.relit_targets import relit_targets
+
+                strength, behind = self.config.stage_strength, self.background_color
+                picture = relit_targets(self.network, code, targets, strength, self.render, behind)
+                outputs["rgb"] = picture.colors[0, 0].movedim(0, -1).clamp(0, 1)
+            return outputs
 
     def get_outputs_for_camera(  # type: ignore[override]
         self, camera: NerfstudioCameras, obb_box: OrientedBox | None = None

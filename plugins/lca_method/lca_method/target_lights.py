@@ -10,6 +10,10 @@ from lca_dataparsers.dataset.lights import LightRig
 from lca_shared.errors import UserError
 from lca_shared.tensors import Float, Tensor
 
+SYNTHETIC_STRENGTH = 0.8 * 2.8**2
+"""Radiance that a white matt surface sends back which faces, from 1 m away, a light of full power of ``lca-data synth
+--lights`` (``light_stage.POWER`` at ``light_stage.RADIUS``)."""
+
 
 @dataclass(frozen=True)
 class TargetLights:

@@ -1,7 +1,7 @@
 """What a training step computes from a batch, without nerfstudio."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lca_method.batch import SubjectBatch, TargetViews
 from lca_method.expression_training import (
@@ -17,6 +17,8 @@ from lca_method.losses.node_motion import NodeMotion
 from lca_method.losses.total import code_terms
 from lca_method.networks.lca import LCA
 from lca_method.networks.subject import SubjectCode
+from lca_method.relit_targets import relit_targets
+from lca_method.target_lights import SYNTHETIC_STRENGTH
 from lca_shared.cameras import Cameras
 from lca_shared.errors import UserError
 from lca_shared.gaussians import Gaussians
@@ -74,8 +76,11 @@ def training_renders(
     step: int,
     render: Render,
     background: Float[Tensor, "3"],
+    stage_strength: float = SYNTHETIC_STRENGTH,
 ) -> TrainingOutputs:
     """Render people twice: canonical attributes skinned to the target poses, and with the deltas (Section 3.2).
+
+    A relightable model whose targets come with their lights is rendered once, with the deltas, in that light.
 
     Args:
         network: the networks.
@@ -85,8 +90,12 @@ def training_renders(
         step: training step.
         render: draws Gaussians.
         background: behind the renders.
+        stage_strength: of the lights, see ``stage_light.stage_lights``.
     """
     driving, expression = coded_driving(network, code.shape, targets, losses)
+    if network.relight is not None and targets.lights is not None:
+        picture = relit_targets(network, code, replace(targets, driving=driving), stage_strength, render, background)
+        return TrainingOutputs(picture, picture, code, background)
     canonical, posed = network.drive(code, driving)
     renders = [render(gaussians, targets.cameras, background) for gaussians in (canonical, posed)]
     looked_at = targets.faces if losses.face or losses.face_detail else None

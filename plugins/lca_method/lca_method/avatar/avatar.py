@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -12,12 +12,16 @@ from lca_method.networks.deformer import frame_of_body
 from lca_method.networks.driving import DrivingConfig, DrivingVector
 from lca_method.networks.gaussian_heads import GaussianHeadsConfig, PoseDeltas
 from lca_method.networks.node_skinning import NodeSkinning
+from lca_method.networks.relight_config import RelightConfig
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.body.model import BodyPose
 from lca_shared.cameras import Cameras
 from lca_shared.gaussians import Gaussians
 from lca_shared.rendering import Backend, Rendering, rasterize
 from lca_shared.tensors import Float, Tensor
+
+if TYPE_CHECKING:
+    from lca_method.avatar.relight_avatar import AvatarRelight
 
 _GAUSSIAN_FIELDS = tuple(f.name for f in fields(Gaussians))
 
@@ -33,6 +37,8 @@ class AvatarNetworks:
     """A single branch (see ``LCAConfig.branches``)."""
     template_expression: bool = False
     """The template's own expressions move the Gaussians before the networks do."""
+    relight: RelightConfig = field(default_factory=RelightConfig)
+    """Radiance transfer, off by default."""
 
 
 class Avatar(nn.Module):
@@ -57,10 +63,11 @@ class Avatar(nn.Module):
         token_half: Float[Tensor, "tokens hidden"],
         shape: Float[Tensor, "coefficients"],
         nodes: NodeSkinning | None = None,
+        relight: "AvatarRelight | None" = None,
     ):
         """Args: sizes; the person's body at the Gaussians' points (``body_of_person``); their Gaussians at rest; the
         token half of the pose-dependent head's first layer; their shape coefficients, for the record; what carries
-        their loose garments, if anything.
+        their loose garments, if anything; how they turn light into radiance, if it is known.
 
         Raises:
             ValueError: these do not have as many Gaussians or tokens as each other.
@@ -86,6 +93,7 @@ class Avatar(nn.Module):
         self.pose_head = PoseDeltas(
             self.driving_vector.width, networks.gaussians_per_token, networks.heads, networks.alone
         )
+        self.relight = relight
         self.eval().requires_grad_(False)
 
     @classmethod

@@ -68,12 +68,39 @@ def run(config: BenchConfig) -> None:
             table.add_row("", "at least", *floors, f"{total:.2f}", f"{1000 / total:.0f}", style="dim")
     console = Console()
     Console(width=max(console.width, 110)).print(table)
+    if own.relight is not None:
+        _relit_table(config, own, device)
     print(
         f"At least: operations and bytes of each part, counted, at {peak.operations / 1e9:.0f} billion operations "
         f"(matrix product) and {peak.bytes / 1e9:.1f} GB (copy) a second, both measured here. Encoding is not in it."
     )
     if own.nodes is not None:
         print(node_cost(own, config.frames))
+
+
+def _relit_table(config: BenchConfig, own: "Avatar", device: str) -> None:
+    """Frames relit by a map that ships."""
+    import torch
+    from rich.console import Console
+    from rich.table import Table
+
+    from lca_method.avatar.relight_timing import PARTS, timed_relit_frames
+    from lca_method.avatar.resizing import resized
+
+    table = Table(title=f"Relit by an environment map: milliseconds a frame (median of {config.frames})")
+    for heading in ("Gaussians", "picture", *PARTS, "whole frame", "frames a second", "share of light"):
+        table.add_column(heading, justify="right")
+    for count in config.gaussians:
+        avatar: Avatar = own if count == 0 else resized(own, count)
+        for size in config.sizes:
+            with torch.inference_mode():
+                timing = timed_relit_frames(avatar, size, config.frames)
+            parts = [f"{timing.parts[name]:.1f}" for name in PARTS]
+            share = 1 - timing.parts["driving"] / timing.whole
+            whole = [f"{timing.whole:.1f}", f"{1000 / timing.whole:.1f}", f"{100 * share:.0f} %"]
+            table.add_row(f"{avatar.canonical.count}", f"{size}²", *parts, *whole)
+    console = Console()
+    Console(width=max(console.width, 110)).print(table)
 
 
 def _machine(device: str) -> str:

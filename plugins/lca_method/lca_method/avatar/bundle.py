@@ -115,8 +115,14 @@ def load_avatar(path: str | Path, device: torch.device | str = "cpu") -> LoadedA
         body = body_from_tensors(_below("body.", tensors), rig)
         carried = _below("nodes.", tensors)
         nodes = NodeSkinning.from_tensors(carried) if carried else None
-        avatar = Avatar(networks, body, canonical, tensors["token_half"], tensors["shape"], nodes)
-        rest = ("body.", "shape", "nodes.")
+        relight = None
+        if networks.relight.lobes:
+            from lca_method.avatar.relight_avatar import relight_from_tensors
+
+            sizes = (networks.relight, networks.heads.hidden, networks.gaussians_per_token)
+            relight = relight_from_tensors(tensors, *sizes, rig)
+        avatar = Avatar(networks, body, canonical, tensors["token_half"], tensors["shape"], nodes, relight)
+        rest = ("body.", "shape", "nodes.", "relight_body.")
         avatar.load_state_dict({name: value for name, value in tensors.items() if not name.startswith(rest)})
         record = AvatarRecord(**{f.name: _tupled(content["record"][f.name]) for f in fields(AvatarRecord)})
     except (KeyError, TypeError, RuntimeError, ValueError) as error:
@@ -158,7 +164,8 @@ def _content(avatar: Avatar, record: AvatarRecord) -> dict[str, Any]:
 def _tensors(avatar: Avatar) -> dict[str, Tensor]:
     body = {f"body.{name}": value for name, value in body_tensors(avatar.body).items()}
     nodes = {} if avatar.nodes is None else {f"nodes.{name}": value for name, value in avatar.nodes.tensors().items()}
-    return {**avatar.state_dict(), **body, **nodes, "shape": avatar.shape}
+    light = {} if avatar.relight is None else avatar.relight.body_tensors()
+    return {**avatar.state_dict(), **body, **nodes, **light, "shape": avatar.shape}
 
 
 def _read(path: Path) -> dict[str, Tensor]:

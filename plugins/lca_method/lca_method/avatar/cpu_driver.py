@@ -91,6 +91,11 @@ class CpuDriver:
         values[:, : 9 * avatar.networks.gaussians_per_token].tanh_()
         return values
 
+    @property
+    def hidden(self) -> Float[Tensor, "tokens hidden"]:
+        """What the pose-dependent head's last layer read in the last call of :meth:`deltas`."""
+        return self._between[-2] if len(self._between) > 1 else self._first
+
     def transforms(self, signal: DrivingSignal) -> Float[np.ndarray, "active 12"]:
         """Joints from rest to world, three rows of four; the expression's displacements go into their buffer."""
         avatar, body = self._avatar, self._avatar.body

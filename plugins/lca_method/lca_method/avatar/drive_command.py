@@ -1,10 +1,13 @@
 """``lca drive``: an avatar and a motion into a video."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
+
+if TYPE_CHECKING:
+    from lca_method.avatar.relight_drawing import Look
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,21 @@ class DriveConfig:
     """Keep the root at its first place."""
     background: str = "white"
     """A colour as white, black, grey or #rrggbb; none = transparent (PNGs only)."""
+    relight: str | None = None
+    """Light the avatar by an environment map: an .hdr or .exr, or one that ships: evening, studio, window."""
+    light_rotation: float = 0.0
+    """Degrees by which the map is turned about the vertical, counter-clockwise from above."""
+    light_turns: float = 0.0
+    """Times that the map goes round in the course of the video."""
+    point_light: Annotated[tuple[tuple[float, float, float, float], ...], tyro.conf.UseAppendAction] = ()
+    """X Y Z STRENGTH of a point light, metres, beside the map or without; may be given again. STRENGTH: radiance that a
+    white surface facing it from 1 m away sends back. The person's feet are near 0 0 0 and they look along -Y."""
+    exposure: float = 0.0
+    """Stops by which relit pictures are brightened."""
+    tone: Literal["clip", "reinhard", "filmic"] = "clip"
+    """What becomes of light brighter than white."""
+    show: Literal["relit", "albedo", "shading normals", "diffuse", "specular", "shadow"] = "relit"
+    """What relit pictures show."""
     threads: int = 0
     """Of the processor; 0 = all cores."""
     model_dir: Path | None = None
@@ -95,6 +113,7 @@ def run(config: DriveConfig) -> None:
         film_live(avatar, config, background)
         return
     assert config.motion is not None
+    look = _look(config, device)
     recorded = read_motion(config.motion, config.subject, config.up)
     if config.expression == "auto":
         recorded = with_codes(recorded, avatar, config.motion, config.subject)
@@ -115,9 +134,10 @@ def run(config: DriveConfig) -> None:
             follow=config.follow,
             reach=0.0 if config.camera == "head" else reach_of(avatar.body, pose),
         )
-    frames = tqdm(
-        filmed(avatar, motion, cameras, background, reuse=True), total=len(motion), desc="filming", unit="frame"
-    )
+    if look is not None:
+        look = replace(look, turned_per_frame=360.0 * config.light_turns / max(1, len(motion)))
+    pictures = filmed(avatar, motion, cameras, background, reuse=True, look=look)
+    frames = tqdm(pictures, total=len(motion), desc="filming", unit="frame")
     begun = first = time.monotonic()
     with VideoWriter(config.output, rate) if video else PictureWriter(config.output) as writer:
         for frame in frames:
@@ -130,3 +150,15 @@ def run(config: DriveConfig) -> None:
         f"with encoding, after {first - begun:.1f} s for the first; {avatar.canonical.count} Gaussians, "
         f"{config.size[0]} x {config.size[1]} on {device}."
     )
+
+
+def _look(config: DriveConfig, device: str) -> "Look | None":
+    """The light that was asked for; None = as photographed."""
+    if config.relight is None and not config.point_light:
+        return None
+    from lca_method.avatar.relight_options import LightOptions, look_of
+
+    options = LightOptions(
+        config.relight, config.light_rotation, config.point_light, config.exposure, config.tone, config.show
+    )
+    return look_of(options, device)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,12 +14,21 @@ from lca_shared.cameras import Cameras
 from lca_shared.rendering import rasterize
 from lca_shared.tensors import Float, Tensor
 
+if TYPE_CHECKING:
+    from lca_method.avatar.relight_drawing import Look
+
 TOGETHER = 4
 """Frames whose Gaussians a GPU computes at once; it changes the time, not the pictures."""
 
 
 def filmed(
-    avatar: Avatar, motion: Motion, cameras: Cameras, background: Float[Tensor, "3"] | None, *, reuse: bool = False
+    avatar: Avatar,
+    motion: Motion,
+    cameras: Cameras,
+    background: Float[Tensor, "3"] | None,
+    *,
+    reuse: bool = False,
+    look: "Look | None" = None,
 ) -> Iterator[np.ndarray]:
     """Pictures uint8 [height, width, 3], one for each frame; with alpha [height, width, 4] if there is no background.
 
@@ -28,7 +38,12 @@ def filmed(
         cameras: ``[frames]``.
         background: sRGB.
         reuse: each picture may lie in the memory of the one before, which is no longer needed.
+        look: the light, for relightable avatars; None = as photographed.
     """
+    if look is not None:
+        from lca_method.avatar.relight_filming import relit_frames
+
+        return relit_frames(avatar, motion, cameras, background, look)
     on_cpu = avatar.device.type == "cpu"
     return (_on_cpu if on_cpu else in_batches)(avatar, motion, cameras, background, reuse)
 

@@ -49,11 +49,11 @@ def timed_frames(avatar: Avatar, size: int, frames: int) -> FrameTiming:
     whole = []
     with torch.inference_mode():
         for frame in range(-_WARM_UP, frames):
-            signal = _waving(avatar, frame)
+            signal = waving(avatar, frame)
             took, value = {}, None
             start = time.perf_counter()
             for name, step in zip(PARTS, frame_parts, strict=True):
-                took[name], value = _timed(device, partial(step, signal, value))
+                took[name], value = timed(device, partial(step, signal, value))
             if frame >= 0:
                 whole.append(1000 * (time.perf_counter() - start))
                 for name, spent in took.items():
@@ -100,7 +100,8 @@ def _torch_steps(avatar: Avatar, camera: Cameras) -> Steps:
     )
 
 
-def _waving(avatar: Avatar, frame: int) -> DrivingSignal:
+def waving(avatar: Avatar, frame: int) -> DrivingSignal:
+    """The driving signal ``[1, ...]`` of a frame in which the avatar waves its arms."""
     pose: BodyPose = avatar.rest_pose[None]
     rotations = pose.joint_rotations.clone()
     for index, name in enumerate(avatar.body.driven_joints):
@@ -111,7 +112,7 @@ def _waving(avatar: Avatar, frame: int) -> DrivingSignal:
     return DrivingSignal(replace(pose, joint_rotations=rotations), expression)
 
 
-def _timed(device: torch.device, work: Callable[[], Any]) -> tuple[float, Any]:
+def timed(device: torch.device, work: Callable[[], Any]) -> tuple[float, Any]:
     """Milliseconds, and what ``work`` returned."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

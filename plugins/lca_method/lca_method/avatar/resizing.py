@@ -23,7 +23,13 @@ def resized(avatar: Avatar, count: int) -> Avatar:
     picked = replace(picked, scales=picked.scales * shrink)
     nodes = avatar.nodes
     nodes = None if nodes is None else nodes.of_gaussians(points)
-    other = Avatar(avatar.networks, avatar.body.subset(points), picked, avatar.token_half[chosen], avatar.shape, nodes)
+    relight = None
+    if avatar.relight is not None:
+        from lca_method.avatar.relight_avatar import relight_of_gaussians
+
+        relight = relight_of_gaussians(avatar.relight, points, chosen, avatar.networks.heads.hidden, each)
+    body, half = avatar.body.subset(points), avatar.token_half[chosen]
+    other = Avatar(avatar.networks, body, picked, half, avatar.shape, nodes, relight)
     other.driving_vector.load_state_dict(avatar.driving_vector.state_dict())
     other.pose_head.load_state_dict(avatar.pose_head.state_dict())
     return other.to(avatar.device)

@@ -8,6 +8,7 @@ from lca_method.losses.code_losses import CODE_LOSSES, CodeViews
 from lca_method.losses.node_motion import NodeMotion
 from lca_method.losses.photometric import alpha_loss, detail_on_person, l1, l1_on_person, lpips_loss, prepare
 from lca_method.losses.registry import ARAP, POSITION, SCALE, SPARSITY
+from lca_method.losses.transfer_prior import transfer_prior
 from lca_method.networks.subject import SubjectCode
 from lca_shared.perceptual import LPIPS
 from lca_shared.rendering import Rendering
@@ -63,6 +64,8 @@ class LossConfig:
     whole_step_every: int = 1
     """In the steps between, only the expression code is learned, from ``code_texture`` above all: nobody's avatar is
     made and nothing rendered, which takes a tenth of the time."""
+    transfer: float = 0.0
+    """Weight of the prior on radiance transfer of relightable models (our choice): small lobes, open Gaussians."""
     regularizer_ramp: int = 0
     """Training steps over which the regularizers' weights grow from 0."""
 
@@ -150,6 +153,8 @@ def total(
     ramp = min(1.0, (step + 1) / config.regularizer_ramp) if config.regularizer_ramp else 1.0
     if config.position:
         terms["position"] = ramp * config.position * POSITION[config.position_loss](code).mean()
+    if config.transfer and code.relight is not None:
+        terms["transfer"] = config.transfer * transfer_prior(code.relight)
     if config.scale:
         terms["scale"] = ramp * config.scale * SCALE[config.scale_loss](code).mean()
     if nodes is not None:

@@ -1,6 +1,7 @@
 """Relighting as a part of ``LCA``: what a token says of light, how driving changes it, and the shadows."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -22,6 +23,9 @@ from lca_shared.lighting.lights import Lights
 from lca_shared.lighting.tone import to_srgb
 from lca_shared.rendering import Rendering
 from lca_shared.tensors import Float, Tensor
+
+if TYPE_CHECKING:
+    from lca_method.networks.lca import LCA
 
 Draw = Callable[[Gaussians, Cameras], Rendering]
 """Gaussians of any channels, over black."""
@@ -77,19 +81,18 @@ class Relight(nn.Module):
         self.per_frame = RelightPerFrame(config, pose_hidden, gaussians_per_token)
         self._shadow_body: tuple[CompactBody, ShadowBody] | None = None
 
-    def shadow_body(
-        self, body: CompactBody, at_gaussians: CompactBody, tokens: SurfacePoints, gaussians: SurfacePoints
-    ) -> ShadowBody:
+    def shadow_body(self, network: "LCA") -> ShadowBody:
         """The body that throws shadows, made when first asked for.
 
         Args:
-            body: the whole template.
-            at_gaussians: the same read at the Gaussians; another object means that points or device changed.
-            tokens, gaussians: on the template.
+            network: that this is a part of.
         """
+        at_gaussians = network.point_body  # another object: points were loaded, or the device changed
         if self._shadow_body is None or self._shadow_body[0] is not at_gaussians:
-            layout = shadow_layout(body, tokens, gaussians, self.config.occluder_cell)
-            self._shadow_body = (at_gaussians, ShadowBody.of(body, tokens, layout))
+            tokens = SurfacePoints(network.token_faces, network.token_barycentric)
+            gaussians = SurfacePoints(network.gaussian_faces, network.gaussian_barycentric)
+            layout = shadow_layout(network.body, tokens, gaussians, self.config.occluder_cell)
+            self._shadow_body = (at_gaussians, ShadowBody.of(network.body, tokens, layout))
         return self._shadow_body[1]
 
 

@@ -5,7 +5,6 @@ import torch
 from lca_method.batch import DrivingSignal
 from lca_method.networks.lca import LCA
 from lca_method.networks.subject import SubjectCode
-from lca_shared.body.anchors import SurfacePoints
 from lca_shared.errors import UserError
 from lca_shared.gaussians import Gaussians
 from lca_shared.lighting.lights import Lights
@@ -32,22 +31,16 @@ def lit_people(
             "This model is not relightable. Train one: ns-train lca-relight --pipeline.model.pretrained RUN."
         )
     frames = driving.expression.shape[-2]
-    shapes_stay = relight.config.light_alone and torch.is_grad_enabled()
-    with torch.set_grad_enabled(torch.is_grad_enabled() and not shapes_stay):
-        hidden = network.pose_head.hidden(code.token_half[..., None, :, :], network.driving_vector(driving))
-        deltas = network.pose_head.of_hidden(hidden)
-        with torch.autocast(code.tokens.device.type, enabled=False):
-            frame = network.frame(code, driving)
-            posed = frame.carried(deltas.in_full().applied_to(code.canonical_of_frames(frames)))
+    hidden = network.pose_head.hidden(code.token_half[..., None, :, :], network.driving_vector(driving))
+    deltas = network.pose_head.of_hidden(hidden)
     with torch.autocast(code.tokens.device.type, enabled=False):
-        tokens = SurfacePoints(network.token_faces, network.token_barycentric)
-        gaussians = SurfacePoints(network.gaussian_faces, network.gaussian_barycentric)
-        body = relight.shadow_body(network.body, network.point_body, tokens, gaussians)
+        frame = network.frame(code, driving)
+        posed = frame.carried(deltas.in_full().applied_to(code.canonical_of_frames(frames)))
         return relight.per_frame.buffers_of(
             code.relight.of_frames(frames),
             posed,
             lights,
-            body,
+            relight.shadow_body(network),
             code.shape[..., None, :],
             driving.pose,
             hidden.float(),

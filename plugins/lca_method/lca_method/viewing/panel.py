@@ -84,7 +84,9 @@ class Panel:
                 self._live_controls(offers.live)
         if offers.relightable:
             with tabs.add_tab("Light"):
-                gui.add_markdown("Lights of this avatar.")
+                from lca_method.viewing.light_panel import LightPanel
+
+                self.light = LightPanel(server, self.state.light, changed)
 
     def _pose_controls(self) -> None:
         gui = self._gui

@@ -4,6 +4,7 @@ import math
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,9 +24,12 @@ from lca_method.viewing.skinning_view import SkinningView
 from lca_shared.cameras import Cameras, pinhole_intrinsics
 from lca_shared.gaussians import Gaussians
 from lca_shared.rotations import quaternion_to_matrix
+from lca_shared.tensors import Float, Tensor
 
 if TYPE_CHECKING:
     import viser
+
+    from lca_method.viewing.light_panel import LightSource
 
 STILL = 0.2
 """Seconds without a change after which the whole picture is drawn."""
@@ -75,7 +79,13 @@ class Show:
             reference=reference is not None,
             live=tuple(source.name for source in live),
             skinning=True,
+            relightable=avatar.relight is not None,
         )
+        self._light = None
+        if avatar.relight is not None:
+            from lca_method.viewing.light_panel import LightSource
+
+            self._light = LightSource()
         self.panel = Panel(server, avatar.body, offers, self.changed)
         server.scene.set_up_direction("+z")
         server.on_client_connect(self._welcome)
@@ -160,9 +170,26 @@ class Show:
         for client in self._server.get_clients().values():
             camera = camera_of(client.camera, height).to(self._avatar.device)
             with torch.inference_mode():
-                picture = pictured(self._colored(gaussians), camera, self.panel.state.mode, white)
+                if self._light is not None and self.panel.state.light.on:
+                    picture = self._relit(self._light, gaussians, camera, white)
+                else:
+                    picture = pictured(self._colored(gaussians), camera, self.panel.state.mode, white)
             pixels = (picture * 255 + 0.5).to(torch.uint8).movedim(0, -1).cpu().numpy()
             client.scene.set_background_image(pixels, format="jpeg", jpeg_quality=60 if height < self._whole else 90)
+
+    def _relit(
+        self, light: "LightSource", gaussians: Gaussians, camera: Cameras, background: Float[Tensor, "3"]
+    ) -> Float[Tensor, "3 h w"]:
+        """A picture in the light that the panel asks for."""
+        from lca_method.avatar.relight_drawing import over, relit_picture
+
+        look, avatar = light.look(self.panel.state.light), self._avatar
+        look = replace(look, lights=look.lights.to(avatar.device))
+        hidden = None  # on a GPU shading leaves out what the pose changes in it
+        if self._driver is not None and self.panel.state.corrected and self.panel.state.shown != "canonical":
+            hidden = self._driver.hidden
+        pose = self.signal().pose.to(avatar.device)
+        return over(*relit_picture(avatar, gaussians, pose, hidden, camera, look), background).clamp(0, 1)
 
     def _colored(self, gaussians: Gaussians) -> Gaussians:
         """In the colours of the joints, if the panel asks for it."""

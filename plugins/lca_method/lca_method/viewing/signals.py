@@ -10,6 +10,7 @@ import torch
 
 from lca_method.batch import DrivingSignal
 from lca_method.pose_sliders import slider_driving
+from lca_method.viewing.light_state import LightState
 from lca_method.viewing.modes import Mode
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.body.model import BodyModel
@@ -48,6 +49,8 @@ class PanelState:
     speed: float = 1.0
     live: dict[str, bool] = field(default_factory=dict)
     """Which live sources may drive, by name."""
+    light: LightState = field(default_factory=LightState)
+    """Of relightable avatars."""
 
 
 def signal_of(state: PanelState, body: CompactBody | BodyModel) -> DrivingSignal:

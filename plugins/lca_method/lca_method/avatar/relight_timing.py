@@ -1,0 +1,73 @@
+"""Times of the parts of a relit frame."""
+
+import time
+from functools import partial
+from statistics import median
+
+import torch
+
+from lca_method.avatar.avatar import Avatar
+from lca_method.avatar.frame_timing import FrameTiming, timed, waving
+from lca_method.avatar.relight_drawing import over, shown_part
+from lca_method.avatar.relight_filming import HiddenDriver
+from lca_method.avatar.relight_maps import shipped_names
+from lca_method.avatar.relight_options import LightOptions, look_of
+from lca_method.avatar.viewpoints import cameras_around
+from lca_method.networks.relight_diffuse import PoseChanges, lit_gaussians
+from lca_method.networks.relight_shading import shaded
+from lca_shared.rendering import rasterize
+
+PARTS = ("driving", "body's shadows", "shadow network", "diffuse light", "rasterizer", "deferred pass")
+"""driving: all that moves the Gaussians; rasterizer: nine channels in place of three; deferred pass: shine, tone curve
+and the background, per pixel."""
+_WARM_UP = 3
+
+
+def timed_relit_frames(avatar: Avatar, size: int, frames: int) -> FrameTiming:
+    """Time a relightable avatar that waves its arms under a shipped map.
+
+    Args:
+        avatar: on the device to be timed.
+        size: side of the picture, pixels.
+        frames: timed, each in another pose.
+
+    Raises:
+        ValueError: the avatar is not relightable.
+    """
+    relight = avatar.relight
+    if relight is None:
+        raise ValueError("the avatar is not relightable")
+    device = avatar.device
+    camera = cameras_around(avatar.body, torch.zeros(1, 3), (size, size))[0].to(device)
+    look = look_of(LightOptions(shipped_names()[0], 0.0, (), 0.0, "clip", "relit"), device)
+    drive, white = HiddenDriver(avatar), torch.ones(3, device=device)
+    transfer, body, networks = relight.transfer, relight.shadow_body, relight.per_frame
+    none = torch.zeros(0, device=device)
+    parts: dict[str, list[float]] = {name: [] for name in PARTS}
+    whole = []
+    for frame in range(-_WARM_UP, frames):
+        signal = waving(avatar, frame)
+        start, took = time.perf_counter(), {}
+        took["driving"], (gaussians, pose, hidden) = timed(device, partial(drive, signal))
+        took["body's shadows"], irradiance = timed(device, partial(body.irradiance, none, pose, look.lights))
+
+        def shadow(irradiance: torch.Tensor = irradiance[0], hidden: torch.Tensor = hidden) -> tuple:
+            spread = body.spread(irradiance)
+            return networks.shadows(spread, transfer.shadow_code), PoseChanges(*networks.deltas(hidden))
+
+        took["shadow network"], (shadows, changes) = timed(device, shadow)
+        light = partial(lit_gaussians, transfer, gaussians, look.lights, shadows, changes)
+        took["diffuse light"], buffers = timed(device, light)
+        took["rasterizer"], drawn = timed(device, partial(rasterize, buffers, camera))
+
+        def deferred(drawn: object = drawn) -> torch.Tensor:
+            picture = shaded(drawn, camera, look.lights)  # type: ignore[arg-type]
+            shown = over(shown_part(picture, look), picture.alpha, white)
+            return (shown.clamp(0, 1) * 255 + 0.5).to(torch.uint8)
+
+        took["deferred pass"], _ = timed(device, deferred)
+        if frame >= 0:
+            whole.append(1000 * (time.perf_counter() - start))
+            for name, spent in took.items():
+                parts[name].append(spent)
+    return FrameTiming({name: median(values) for name, values in parts.items()}, median(whole))

@@ -1,0 +1,66 @@
+"""Light stages: a batch's lights as lights of the scene, and references taken from evenly lit frames."""
+
+from lca_dataparsers.dataset.reader import Subject
+from lca_method.sampling import Draw
+from lca_method.target_lights import TargetLights
+from lca_shared.errors import UserError
+from lca_shared.lighting.lights import Lights
+
+
+def stage_lights(targets: TargetLights, strength: float) -> Lights:
+    """The lights of targets, ``[*b targets]``; white.
+
+    Args:
+        targets: their light.
+        strength: radiance that a white matt surface sends back which faces a light of full power from 1 m away.
+
+    Raises:
+        UserError: the light of some was not controlled.
+    """
+    if not bool((targets.controlled > 0).all()):
+        raise UserError(
+            "Relighting is learned from light-stage frames, but some frames have no light pattern. Give datasets with "
+            "lights.json, such as `lca-data synth --kind studio --lights` makes."
+        )
+    white = targets.positions.new_ones(3)
+    none = targets.positions[..., :0, :]
+    return Lights(
+        targets.positions,
+        strength * targets.intensities[..., None] * white,
+        none,
+        none,
+        targets.ambient[..., None] * white,
+    )
+
+
+def lights_of(lights: Lights, *index: int) -> Lights:
+    """One picture's lights."""
+    return Lights(
+        lights.positions[index],
+        lights.strengths[index],
+        lights.directions[index],
+        lights.sun_strengths[index],
+        lights.ambient[index],
+        lights.environment,
+    )
+
+
+def evenly_lit(person: Subject, draw: Draw) -> Draw:
+    """The same draw with references in even light only: what the light shows must not pass for the person's colour.
+
+    Where no reference is evenly lit, another evenly lit row of the person takes its place.
+
+    Raises:
+        UserError: the person has no such row beside the targets.
+    """
+    if person.lights is None:
+        return draw
+    patterns = person.frames["light_pattern"]
+    lit = [int(n) < 0 or person.lights.patterns[int(n)].fully_lit for n in patterns]
+    kept = tuple(row for row in draw.references if lit[row])
+    if not kept:
+        left = [row for row in range(len(lit)) if lit[row] and row not in draw.targets]
+        if not left:
+            raise UserError(f"{draw.subject} has no evenly lit frame to make the avatar from.")
+        kept = tuple(left[row % len(left)] for row in draw.references)
+    return Draw(draw.subject, kept, draw.targets)
