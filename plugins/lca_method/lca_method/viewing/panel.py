@@ -133,7 +133,7 @@ class Panel:
             for name, slider in self._faces.items():
                 slider.value = wanted.get(name, 0.0)
 
-        gaze = gui.add_vector2(
+        self.gaze = gui.add_vector2(
             "Gaze (°)",
             (0.0, 0.0),
             min=(-GAZE_LIMIT, -GAZE_LIMIT),
@@ -141,7 +141,7 @@ class Panel:
             step=1.0,
             hint="To the person's left, up",
         )
-        self._keep(gaze, lambda value: setattr(self.state, "gaze", tuple(value)))
+        self._keep(self.gaze, lambda value: setattr(self.state, "gaze", tuple(value)))
         search = gui.add_text("Search", "", hint="Part of a name, such as brow or smile")
         for name in names:
             handle = gui.add_slider(name, 0.0, 1.0, 0.05, 0.0)

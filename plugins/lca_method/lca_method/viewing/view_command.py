@@ -51,6 +51,7 @@ def run(config: ViewConfig) -> None:
     from lca_method.avatar.motion_files import read_motion
     from lca_method.avatar.retargeting import retargeted
     from lca_method.live.sources import LiveSource, PhoneFace, WebcamPerson
+    from lca_method.viewing.looking import add_looking
     from lca_method.viewing.show import Show
     from lca_shared.command_line import check_port
 
@@ -72,6 +73,7 @@ def run(config: ViewConfig) -> None:
         live.append(PhoneFace(body, config.face_port))
     server = viser.ViserServer(host=config.host, port=config.port, label=loaded.record.name, verbose=False)
     show = Show(server, loaded.avatar, motion, config.coarse, config.size, config.client_side, reference, live)
+    add_looking(server, body, show)
     print(f"{config.avatar} at http://{config.host}:{config.port} (Ctrl+C ends it)", flush=True)
     try:
         show.run()
