@@ -205,6 +205,7 @@ def test_photos_that_were_left_out_are_named_with_their_reason() -> None:
     report = {"pictures": 3, "used": 1, "left_out": {"01_a.jpg": "no person", "02_c.png": "blurred"}}
     lines = ["Not used: b/a.jpg (no person).", "Not used: c.png (blurred).", "Used 1 of 3 pictures."]
     assert pictures_told(report, photos, [0], [0.0]) == [*lines, "The model looked at 1 picture: me/a.jpg."]
+    assert pictures_told({**report, "left_out": {}}, photos[:1], [0], [0.0], 1)[0] == "Used 1 of 4 pictures."
     film = {"pictures": 9, "used": 7, "refused": {"body misfit": 2}, "left_out": {}}
     assert pictures_told(film, [Path("v.mp4")], [2, 8], [0.2, 0.8]) == [
         "Used 7 of 9 pictures (not: 2 body misfit).",

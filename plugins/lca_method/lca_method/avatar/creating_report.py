@@ -9,7 +9,11 @@ SHOWN_NAMES = 4
 
 
 def pictures_told(
-    report: Mapping[str, Any], given: Sequence[Path], frames: Sequence[int], times: Sequence[float]
+    report: Mapping[str, Any],
+    given: Sequence[Path],
+    frames: Sequence[int],
+    times: Sequence[float],
+    unreadable: int = 0,
 ) -> list[str]:
     """Lines about the pictures.
 
@@ -18,14 +22,16 @@ def pictures_told(
         given: photos, or one folder, video or dataset, as the user named them.
         frames: places in the recording of the pictures that were shown to the model.
         times: of these, seconds; of photos 0.
+        unreadable: how many more were given that could not be opened.
     """
     names = {f"{index:02d}_{path.name}": str(path) for index, path in enumerate(given)}
     left_out = report.get("left_out", {})
     lines = [f"Not used: {names.get(name, name)} ({reason})." for name, reason in left_out.items()]
     refused = {} if left_out else report.get("refused", {})
     why = ", ".join(f"{count} {reason}" for reason, count in refused.items())
-    if report.get("pictures", 1) > 1:
-        lines.append(f"Used {report['used']} of {report['pictures']} pictures{f' (not: {why})' if why else ''}.")
+    count = report.get("pictures", 1) + unreadable
+    if count > 1:
+        lines.append(f"Used {report['used']} of {count} pictures{f' (not: {why})' if why else ''}.")
     if len(given) > 1:
         shown = [str(given[frame]) for frame in frames if frame < len(given)]
     else:
