@@ -51,7 +51,7 @@ def create(config: CreateConfig) -> None:
         avatar = avatar_of(trained.network, code)
         person = people.dataset.subjects[subject]
         seen = [person.frames[name][list(rows)].tolist() for name in ("frame", "time")]
-        print(*pictures_told(person.info.report, given, *seen, len(config.pictures) - len(given)), sep="\n")
+        print(*pictures_told(person.info.report, given, *seen, unreadable=len(config.pictures) - len(given)), sep="\n")
         reference = motion_of_rows(person, people.dataset.info, rows)
         named = {picture for row in rows if (picture := person.frames["image"][row])}
         record = AvatarRecord(
