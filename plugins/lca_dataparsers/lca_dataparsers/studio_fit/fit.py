@@ -24,11 +24,12 @@ from lca_shared.tensors import Float, Tensor
 
 PRIORS = {"pose_prior": 4.0, "joint_limits": 1.0, "smoothness": 0.2, "shape_prior": 1.2}
 PICTURE = {"body": 1.0, "face": 6.0}
-SILHOUETTE = {"outside": 10.0, "coverage": 3.0, "head_outline": 4.0}
+SILHOUETTE = {"outside": 10.0, "coverage": 10.0, "head_outline": 4.0, "shape_prior": 0.6}
+"""With it the masks tell the shape, so that its prior counts less."""
 STAGES = (
     RigStage("points", 150, 0.05, {"points": 1.0, **PRIORS}, point_cutoff=40.0),
     RigStage("pictures", 150, 0.02, {**PICTURE, "points": 0.1, **PRIORS}, cutoff=6.0, point_cutoff=10.0),
-    RigStage("outlines", 150, 0.01, {**PICTURE, "hands": 6.0, **SILHOUETTE, **PRIORS}),
+    RigStage("outlines", 150, 0.01, {**PICTURE, "hands": 6.0, **PRIORS, **SILHOUETTE}),
 )
 SHAPE_MOMENTS = 12
 """Moments that shape is read from; more of them get their poses window by window."""

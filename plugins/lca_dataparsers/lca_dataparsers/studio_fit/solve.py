@@ -12,6 +12,7 @@ from lca_dataparsers.processing.fitting.state import NEAREST, FitState, Predicti
 from lca_dataparsers.processing.fitting.terms import TERMS, TermContext
 from lca_dataparsers.processing.fitting.terms.context import robust
 from lca_dataparsers.processing.fitting.terms.head_outline import outline_partners
+from lca_dataparsers.studio_fit.outline import Outline, allowance, outline_term
 from lca_dataparsers.studio_fit.targets import RigTargets
 from lca_shared.cameras import transform_points
 from lca_shared.tensors import Float, Tensor
@@ -35,13 +36,15 @@ class RigStage:
     rate: float
     """Learning rate at the start: radians and metres an iteration."""
     weights: dict[str, float]
-    """By name: ``points``, or a term of the single-camera fit."""
+    """By name: ``points``, or a term of the single-camera fit; ``coverage`` is :mod:`.outline`'s."""
     shape: bool = True
     """Whether the shape is searched for."""
     cutoff: float = 5.0
     """Of the robust norm of body points in the pictures, in standard deviations."""
     point_cutoff: float = 5.0
     """The same of the triangulated points."""
+    outline_cutoffs: tuple[float, float] = (8.0, 5.0)
+    """The same of the masks' outline: at the start, and from the middle on."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,9 @@ def run_rig_stage(problem: RigProblem, targets: RigTargets, state: FitState, sta
     optimiser = torch.optim.Adam(groups, lr=stage.rate, betas=(0.9, 0.99))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, iterations, 0.1 * stage.rate)
     partner = torch.zeros_like(targets.views.contour_weight, dtype=torch.long)
+    seen_from = targets.views
+    outline = Outline(seen_from.contour, targets.contour_normal, seen_from.contour_weight, seen_from.person_height)
+    allowed = allowance(body)
     beside = torch.zeros_like(targets.views.outline[..., 0], dtype=torch.long)
     for iteration in range(iterations):
         optimiser.zero_grad()
@@ -93,7 +99,10 @@ def run_rig_stage(problem: RigProblem, targets: RigTargets, state: FitState, sta
         posed = replace(seen, prediction=moments, targets=targets.moments)
         parts = []
         for name, weight in weights.items():
-            if name == "points":
+            if name == "coverage":
+                near = _blended(stage.outline_cutoffs, 2.0 * iteration / iterations)
+                parts.append(weight * outline_term(outline, views.pixels["surface"], partner, allowed, near))
+            elif name == "points":
                 parts.append(weight * points_term(moments, targets, stage.point_cutoff))
             elif name in VIEW_TERMS:
                 parts.append(weight * TERMS[name](seen))
@@ -105,6 +114,10 @@ def run_rig_stage(problem: RigProblem, targets: RigTargets, state: FitState, sta
         with torch.no_grad():
             state.rotations.copy_(problem.limits.fitted_part(state.rotations))
     return state.settled()
+
+
+def _blended(ends: tuple[float, float], share: float) -> float:
+    return ends[0] + (ends[1] - ends[0]) * min(1.0, share)
 
 
 def points_term(prediction: Prediction, targets: RigTargets, cutoff: float) -> Float[Tensor, ""]:

@@ -14,6 +14,7 @@ from lca_dataparsers.processing.fitting.expression import (
 from lca_dataparsers.processing.fitting.point_body import BODY_LANDMARKS, PointBody
 from lca_dataparsers.processing.fitting.targets import ADULT_HEIGHT, CONTOUR_POINTS, Targets, largest_part, make_targets
 from lca_dataparsers.processing.fitting.visibility import faces_seen
+from lca_dataparsers.studio_fit.outline import outward
 from lca_dataparsers.studio_fit.triangulate import MIRRORED, Triangulated, triangulate
 from lca_dataparsers.studio_fit.views import StudioViews
 from lca_shared.tensors import Float, Int, Tensor
@@ -46,6 +47,8 @@ class RigTargets:
     """0 where fewer than two views agree."""
     face_weight: Float[Tensor, "moments"]
     """How well the expression was seen, 0..1."""
+    contour_normal: Float[Tensor, "views contour 2"]
+    """Out of the mask, at the points of ``views.contour``."""
 
 
 def triangulate_moments(views: StudioViews) -> tuple[list[Triangulated], StudioViews]:
@@ -88,7 +91,7 @@ def make_rig_targets(
     targets = make_targets(known, driven_joints, body, neutral)
     inlier = np.concatenate([one.inlier for one in found])[:, landmarks]
     agreed = np.where(inlier, 1.0, AGREEING_FACTOR) * POINT_WEIGHTS / np.array(list(BODY_LANDMARKS.values()))
-    distances, contours, contour_weights = zip(
+    distances, contours, normals, contour_weights = zip(
         *(_silhouette(mask, inside, observations.mask_scale) for mask, inside in zip(known.masks, views.inside)),
         strict=True,
     )
@@ -115,6 +118,7 @@ def make_rig_targets(
         points=_tensor(np.nan_to_num(points)),
         point_weight=_tensor(weight),
         face_weight=face_weight,
+        contour_normal=_tensor(np.stack(normals)),
     )
 
 
@@ -234,10 +238,13 @@ def _with_sides_exchanged(views: StudioViews, swapped: np.ndarray) -> StudioView
     return replace(views, observations=replace(seen, **exchanged))
 
 
-def _silhouette(mask: np.ndarray, inside: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distance to the mask [h, w] (0 outside of the picture), outline [CONTOUR_POINTS, 2], weights; cut's pixels."""
+def _silhouette(
+    mask: np.ndarray, inside: np.ndarray, scale: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Distance to the mask [h, w] (0 outside of the picture), outline [CONTOUR_POINTS, 2] with its normals and
+    weights; cut's pixels."""
     person = largest_part(mask).astype(np.uint8)
-    nothing = np.zeros((CONTOUR_POINTS, 2)), np.zeros(CONTOUR_POINTS)
+    nothing = np.zeros((CONTOUR_POINTS, 2)), np.zeros((CONTOUR_POINTS, 2)), np.zeros(CONTOUR_POINTS)
     if not person.any():
         return np.zeros(mask.shape, np.float32), *nothing
     distance = cv2.distanceTransform(1 - person, cv2.DIST_L2, 5) / scale * inside
@@ -250,7 +257,7 @@ def _silhouette(mask: np.ndarray, inside: np.ndarray, scale: float) -> tuple[np.
     if len(points) == 0:
         return distance, *nothing
     chosen = points[np.linspace(0, len(points) - 1, CONTOUR_POINTS).astype(int)]
-    return distance, (chosen + 0.5) / scale, np.ones(CONTOUR_POINTS)
+    return distance, (chosen + 0.5) / scale, outward(255 * person, chosen), np.ones(CONTOUR_POINTS)
 
 
 def _tensor(values: object) -> Tensor:
