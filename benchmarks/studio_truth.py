@@ -214,7 +214,7 @@ def run(config: Config) -> RigComparison:
     """Import into a new folder and compare."""
     with tempfile.TemporaryDirectory() as scratch:
         dataset = config.dataset or Path(scratch) / "dataset"
-        if not (dataset / "dataset.json").exists():
+        if not any((dataset / "subjects").glob("*/subject.json")):
             import_capture(config, dataset)
         return compare(config, dataset)
 
