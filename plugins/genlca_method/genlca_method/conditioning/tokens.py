@@ -65,11 +65,16 @@ def together(conditions: list[ConditionTokens]) -> ConditionTokens:
 
 
 def dropped(
-    conditions: ConditionTokens, rate: float, all_rate: float, generator: torch.Generator | None = None
+    conditions: ConditionTokens,
+    rate: float,
+    all_rate: float,
+    generator: torch.Generator | None = None,
+    pictures_rate: float = 0.0,
 ) -> ConditionTokens:
-    """Leave out each modality of each person with probability ``rate``, and all of a person's with ``all_rate``: so
-    that every combination is learned, and nothing at all for classifier-free guidance."""
+    """Leave out each modality of each person with probability ``rate``, all their pictures with ``pictures_rate`` (else
+    texts would hardly ever stand alone), and everything with ``all_rate``, for classifier-free guidance."""
     people = len(conditions)
     left_out = torch.rand(people, len(MODALITIES), generator=generator) < rate
+    left_out[:, 1:] |= torch.rand(people, 1, generator=generator) < pictures_rate
     left_out |= torch.rand(people, 1, generator=generator) < all_rate
     return conditions.without(left_out.to(conditions.text_seen.device))

@@ -51,8 +51,8 @@ def sentence(attributes: Mapping[str, Any], said: Callable[[], bool] = lambda: T
     features = [f"{attributes['skin']} skin"] * said() + [head] * said()
     features += {"none": [], "stubble": ["stubble"], "full": ["a full beard"]}[attributes["beard"]] * said()
     worn = [garment_words(garment) for garment in attributes["garments"][::-1] if said()]
-    clauses = [size] + [f"with {_listed(features)}"] * bool(features)
-    return ", ".join([" ".join(clauses)] + [f"wearing {_listed(worn)}"] * bool(worn))
+    text = f"{size} with {_listed(features)}" if features else size
+    return f"{text}, wearing {_listed(worn)}" if worn else text
 
 
 def garment_words(garment: Mapping[str, Any]) -> str:
