@@ -42,7 +42,9 @@ class BoxEstimator:
                 found.append(Sighting(points.astype(np.float32), ones, np.zeros((33, 3), np.float32), mask, box))
         return sorted(found, key=lambda person: -float(np.prod(person.box[2:] - person.box[:2])))
 
-    def details(self, image: np.ndarray, person: Sighting, alone: bool, hands=(True, True)) -> PersonDetails:
+    def details(
+        self, image: np.ndarray, person: Sighting, alone: bool, hands=(True, True), expected=None
+    ) -> PersonDetails:
         nan = np.full((2, 21, 2), np.nan, np.float32)
         return PersonDetails(
             face_points=np.full((478, 2), np.nan, np.float32),

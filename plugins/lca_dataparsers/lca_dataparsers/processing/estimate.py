@@ -5,6 +5,7 @@ import queue
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass, field
 from itertools import islice
 
 import cv2
@@ -14,6 +15,7 @@ from lca_dataparsers.processing.change_meter import ChangeMeter
 from lca_dataparsers.processing.choosing import THE_LARGEST, PersonChoice, PersonChooser, TrackFollower
 from lca_dataparsers.processing.decode import Picture, Source
 from lca_dataparsers.processing.estimators import PersonDetails, PersonEstimator, Sighting
+from lca_dataparsers.processing.estimators.protocol import ExpectedHands
 from lca_dataparsers.processing.filters import (
     DUPLICATE,
     DUPLICATE_CHANGE,
@@ -21,12 +23,14 @@ from lca_dataparsers.processing.filters import (
     TOO_MANY,
     FilterConfig,
 )
+from lca_dataparsers.processing.hand_following import expected_hands
 from lca_dataparsers.processing.notes import BLANK, NO_PERSON, FrameNote, is_blank, refused_person, sharpness
 from lca_dataparsers.processing.observations import ClipObservations, empty_observations
 from lca_dataparsers.processing.work_folder import WorkFolder
 
-CHUNK = 24
-"""Pictures per chunk of a clip: what a killed run loses at most. Bounds the memory."""
+CHUNK = 16
+"""Pictures per chunk of a clip. Four chunks are on their way at a time: so much memory, and so much work for a killed
+run to lose."""
 HAND_STRIDE = 4
 """Pictures of a chunk in which both hands are always looked for."""
 
@@ -72,17 +76,22 @@ def estimate_source(
         ThreadPoolExecutor(1) as writer,
     ):
         rest = _prepared(pictures, done, long_side)
-        coming: Future[list[tuple[Picture, float]]] = pool.submit(_take, rest, size)
+        team = _Team(pool, idle)
         written: Future[None] | None = None
-        while chunk := coming.result():
+        chunk = team.begun(_take(rest, size), filters)
+        while chunk.pictures:
             coming = pool.submit(_take, rest, size)  # decoding and writing go on meanwhile
             own = chooser if source.kind != "photos" else choice.chooser()
-            observations, notes, masks = _observed(chunk, own, filters, pool, idle)
+            chunk.choose(own, filters)
+            probes = team.submit_probes(chunk)
+            after = team.begun(coming.result(), filters)  # nobody waits for the last of this chunk
+            observations, notes, masks = _observed(chunk, team.details(chunk, probes), filters)
             if written is not None:
                 written.result()
-            images = [picture.image for picture, _ in chunk]
+            images = [picture.image for picture in chunk.pictures]
             written = writer.submit(folder.add, observations, notes, images, masks)
-            progress(len(chunk))
+            progress(len(chunk.pictures))
+            chunk = after
         if written is not None:
             written.result()
     folder.finish(list(source.notices))
@@ -109,53 +118,115 @@ def _last_box(chunks: list[ClipObservations]) -> np.ndarray | None:
     return boxes[-1] if boxes else None
 
 
-def _observed(
-    chunk: list[tuple[Picture, float]],
-    chooser: PersonChooser | TrackFollower,
-    filters: FilterConfig,
-    pool: ThreadPoolExecutor,
-    idle: "queue.SimpleQueue[PersonEstimator]",
-) -> tuple[ClipObservations, list[FrameNote], list[np.ndarray | None]]:
-    """Observations, notes and masks of one chunk. Who is followed is decided in order; all else runs side by side."""
-    pictures = [picture for picture, _ in chunk]
+@dataclass
+class _Chunk:
+    """Some pictures on their way through the detectors."""
 
-    def not_looked_at(picture: Picture, change: float) -> str:
-        if is_blank(picture.image):
-            return BLANK
-        return DUPLICATE if filters.drop_duplicates and change < DUPLICATE_CHANGE else ""
+    pictures: list[Picture]
+    changes: list[float]
+    early: list[str]
+    """Why a picture is not looked at; empty if it is."""
+    looks: list[Future[list[Sighting]]]
+    people: list[list[Sighting]] = field(default_factory=list)
+    chosen: list[Sighting | None] = field(default_factory=list)
 
-    def look(picture: Picture, reason: str) -> list[Sighting]:
+    def choose(self, chooser: PersonChooser | TrackFollower, filters: FilterConfig) -> None:
+        """Say who is followed, in order."""
+        self.people = [look.result() for look in self.looks]
+        self.chosen = [chooser.choose(found, picture.time) for found, picture in zip(self.people, self.pictures)]
+        if filters.max_people is not None:
+            enough = filters.max_people
+            self.chosen = [p if len(found) <= enough else None for p, found in zip(self.chosen, self.people)]
+
+
+class _Team:
+    """Estimators on threads. Tasks of one chunk fill the gaps that another's leave."""
+
+    def __init__(self, pool: ThreadPoolExecutor, idle: "queue.SimpleQueue[PersonEstimator]") -> None:
+        self._pool, self._idle = pool, idle
+
+    def begun(self, taken: list[tuple[Picture, float]], filters: FilterConfig) -> _Chunk:
+        """Begin to look for people."""
+        pictures, changes = [picture for picture, _ in taken], [change for _, change in taken]
+        early = [_not_looked_at(picture, change, filters) for picture, change in taken]
+        looks = [self._pool.submit(self._look, *one) for one in zip(pictures, early)]
+        return _Chunk(pictures, changes, early, looks)
+
+    def submit_probes(self, chunk: _Chunk) -> dict[int, "Future[PersonDetails | None]"]:
+        """Begin with the pictures in which both hands are looked for."""
+        count = len(chunk.pictures)
+        rows = sorted({*range(0, count, HAND_STRIDE), count - 1})
+        return {row: self._pool.submit(self._look_closer, chunk, row, (True, True), None) for row in rows}
+
+    def details(self, chunk: _Chunk, probes: dict[int, "Future[PersonDetails | None]"]) -> list[PersonDetails | None]:
+        """Details of all pictures. Looking all over for hands costs as much as all the rest, so between two pictures,
+        :data:`HAND_STRIDE` apart, they are only looked for where these have them.
+        """
+        known = {row: probe.result() for row, probe in probes.items()}
+        rest = {
+            row: self._pool.submit(self._look_closer, chunk, row, *_likely_hands(row, chunk.chosen, known))
+            for row in range(len(chunk.pictures))
+            if row not in known
+        }
+        return [known[row] if row in known else rest[row].result() for row in range(len(chunk.pictures))]
+
+    def _look(self, picture: Picture, reason: str) -> list[Sighting]:
         if reason:
             return []
-        estimator = idle.get()
+        estimator = self._idle.get()
         try:
             return estimator.people(picture.image)
         finally:
-            idle.put(estimator)
+            self._idle.put(estimator)
 
-    def look_closer(row: int, hands: tuple[bool, bool]) -> PersonDetails | None:
-        person = chosen[row]
+    def _look_closer(
+        self, chunk: _Chunk, row: int, hands: tuple[bool, bool], expected: ExpectedHands | None
+    ) -> PersonDetails | None:
+        person = chunk.chosen[row]
         if person is None:
             return None
-        estimator = idle.get()
+        estimator = self._idle.get()
         try:
-            return estimator.details(pictures[row].image, person, len(people[row]) == 1, hands)
+            return estimator.details(chunk.pictures[row].image, person, len(chunk.people[row]) == 1, hands, expected)
         finally:
-            idle.put(estimator)
+            self._idle.put(estimator)
 
-    early = [not_looked_at(*one) for one in chunk]
-    people = list(pool.map(look, pictures, early))
-    chosen = [chooser.choose(found, picture.time) for found, picture in zip(people, pictures)]
-    if filters.max_people is not None:
-        chosen = [person if len(found) <= filters.max_people else None for person, found in zip(chosen, people)]
-    details = _all_details(len(pictures), look_closer, pool)
 
+def _not_looked_at(picture: Picture, change: float, filters: FilterConfig) -> str:
+    if is_blank(picture.image):
+        return BLANK
+    return DUPLICATE if filters.drop_duplicates and change < DUPLICATE_CHANGE else ""
+
+
+def _likely_hands(
+    row: int, chosen: list[Sighting | None], known: dict[int, PersonDetails | None]
+) -> tuple[tuple[bool, bool], ExpectedHands | None]:
+    """Which hands to look for in a picture, and where, from the two nearest that are ``known``."""
+    rows, person = sorted(known), chosen[row]
+    after = bisect.bisect(rows, row)
+    around = [
+        (at, there.points, found.hand_points, found.hand_scores)
+        for at in rows[after - 1 : after + 1]
+        if (found := known[at]) is not None and (there := chosen[at]) is not None
+    ]
+    if person is None or not around:
+        return (True, True), None
+    expected = expected_hands(row, person.points, around)
+    left, right = np.isfinite(expected.points).all(axis=(1, 2))
+    return (bool(left), bool(right)), expected
+
+
+def _observed(
+    chunk: _Chunk, details: list[PersonDetails | None], filters: FilterConfig
+) -> tuple[ClipObservations, list[FrameNote], list[np.ndarray | None]]:
+    """Observations, notes and masks of one chunk."""
+    pictures = chunk.pictures
     times, first = np.array([picture.time for picture in pictures]), pictures[0]
     observations = empty_observations(times, first.size, first.focal)
     notes, masks = [], []
-    for row, ((picture, change), found, person, detail) in enumerate(zip(chunk, people, chosen, details)):
+    for row, (picture, found, person, detail) in enumerate(zip(pictures, chunk.people, chunk.chosen, details)):
         crowd = filters.max_people is not None and len(found) > filters.max_people
-        refused, mask, sharp = early[row] or (TOO_MANY if crowd else NO_PERSON), None, 0.0
+        refused, mask, sharp = chunk.early[row] or (TOO_MANY if crowd else NO_PERSON), None, 0.0
         if person is not None and detail is not None:
             mask = _with_transparency(detail.mask, picture.alpha)
             refused = refused_person(detail.box, person.points, person.visibility, picture.size, filters.min_person)
@@ -173,33 +244,12 @@ def _observed(
                 focal=picture.focal,
                 people=len(found),
                 sharpness=sharp,
-                change=change,
+                change=chunk.changes[row],
                 refused=refused,
             )
         )
         masks.append(None if refused else mask)
     return observations, notes, masks
-
-
-def _all_details(
-    count: int, look_closer: Callable[[int, tuple[bool, bool]], PersonDetails | None], pool: ThreadPoolExecutor
-) -> list[PersonDetails | None]:
-    """Details of all pictures of a chunk. Looking in vain for a hand costs as much as all the rest, so between two
-    pictures, :data:`HAND_STRIDE` apart, in neither of which a hand was found, it is not looked for.
-    """
-    probes = sorted({*range(0, count, HAND_STRIDE), count - 1})
-    details: dict[int, PersonDetails | None] = dict(
-        zip(probes, pool.map(look_closer, probes, [(True, True)] * len(probes)))
-    )
-    between = [row for row in range(count) if row not in details]
-    likely = []
-    for row in between:
-        after = bisect.bisect(probes, row)
-        around = [found.hand_scores > 0 for at in probes[after - 1 : after + 1] if (found := details[at]) is not None]
-        left, right = np.any(around, axis=0) if around else (True, True)
-        likely.append((bool(left), bool(right)))
-    details |= zip(between, pool.map(look_closer, between, likely))
-    return [details[row] for row in range(count)]
 
 
 def _with_transparency(mask: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:

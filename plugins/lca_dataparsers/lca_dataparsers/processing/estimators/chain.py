@@ -7,6 +7,7 @@ import numpy as np
 from lca_dataparsers.processing.estimators.masks import mask_box
 from lca_dataparsers.processing.estimators.protocol import (
     Estimator,
+    ExpectedHands,
     ExpressionEstimator,
     FaceEstimator,
     GazeEstimator,
@@ -61,7 +62,12 @@ class EstimatorChain:
             return self._parts.pose.people(image)
 
     def details(
-        self, image: UInt8[np.ndarray, "h w 3"], person: Sighting, alone: bool, hands: tuple[bool, bool] = (True, True)
+        self,
+        image: UInt8[np.ndarray, "h w 3"],
+        person: Sighting,
+        alone: bool,
+        hands: tuple[bool, bool] = (True, True),
+        expected: ExpectedHands | None = None,
     ) -> PersonDetails:
         """Face, hands and outline of one person."""
         parts, coefficients = self._parts, np.zeros(len(ARKIT_NAMES), np.float32)
@@ -71,7 +77,7 @@ class EstimatorChain:
                 coefficients[:] = parts.expression.coefficients(image, face)
                 coefficients[LOOKS] = parts.gaze.looks(image, face)
         with self.times.step("hands"):
-            hand_points, hand_scores = parts.hands.hands(image, person, hands)
+            hand_points, hand_scores = parts.hands.hands(image, person, hands, expected)
         with self.times.step("mask"):
             mask = parts.matting.alpha(image, person, parts.masks.mask(image, person, alone))
         unseen = np.full((FACE_POINTS, 2), np.nan, np.float32)

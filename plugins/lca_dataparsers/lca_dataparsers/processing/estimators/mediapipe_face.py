@@ -1,12 +1,14 @@
 """Face, expression and gaze through MediaPipe: one network gives all three."""
 
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
 from lca_dataparsers.processing.estimators.chain import LOOKS
 from lca_dataparsers.processing.estimators.crops import NOSE, head_square
-from lca_dataparsers.processing.estimators.mediapipe_models import as_mediapipe, load_face
+from lca_dataparsers.processing.estimators.mediapipe_models import load_face
+from lca_dataparsers.processing.estimators.mediapipe_packets import landmark_lists, score_lists
 from lca_dataparsers.processing.estimators.protocol import Face, Sighting
 from lca_dataparsers.processing.observations import ARKIT_NAMES
 from lca_shared.errors import UserError
@@ -43,17 +45,25 @@ class MediaPipeFace:
         square = head_square(person.points)
         if not square.meets(image.shape[1], image.shape[0]):
             return None
-        result = self._model.detect(as_mediapipe(square.cut(image, min(_HEAD_CROP, max(64, square.side)))))
-        if not result.face_landmarks:
+        found = self._model.run(square.cut(image, min(_HEAD_CROP, max(64, square.side))))
+        faces = landmark_lists(found["NORM_LANDMARKS"]) if "NORM_LANDMARKS" in found else []
+        if not faces:
             return None
-        points = square.to_picture(np.array([[p.x, p.y] for p in result.face_landmarks[0]], np.float32))
+        points = square.to_picture(faces[0][:, :2])
         # Another person's face, or a pattern taken for one, lies elsewhere than this body's nose.
         if np.linalg.norm(points[_NOSE_TIP] - person.points[NOSE]) > 0.6 * np.ptp(points, axis=0).max():
             return None
-        scores = {shape.category_name: shape.score for shape in result.face_blendshapes[0]}
+        scores = score_lists(found["BLENDSHAPES"])[0]
         blendshapes = np.array([scores.get(name, 0.0) for name in ARKIT_NAMES], np.float32)
-        turned = result.facial_transformation_matrixes
-        return Face(points, blendshapes, np.asarray(turned[0], np.float32) if turned else None)
+        return Face(points, blendshapes, _head_matrix(found["FACE_GEOMETRY"]) if "FACE_GEOMETRY" in found else None)
+
+
+def _head_matrix(packet: Any) -> Float[np.ndarray, "4 4"]:
+    from mediapipe.python import packet_getter
+
+    data = packet_getter.get_proto_list(packet)[0].pose_transform_matrix
+    order: Literal["F", "C"] = "F" if data.layout == 0 else "C"  # MatrixData: 0 = column by column
+    return np.array(data.packed_data, np.float32).reshape(data.rows, data.cols, order=order)
 
 
 class FromFace:

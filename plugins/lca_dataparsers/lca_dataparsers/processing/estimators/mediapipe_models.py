@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from lca_dataparsers.processing.estimators.mediapipe_graph import TaskGraph, model_in
 from lca_shared.weights import find_weight
 
 MOST_PEOPLE = 4
 """How many people are looked for in a picture."""
+HAND_PRESENCE = 0.3
+"""The network's own probability that there is a hand, from which there is."""
 
 
 def as_mediapipe(image: np.ndarray) -> Any:
@@ -22,50 +25,57 @@ def as_mediapipe(image: np.ndarray) -> Any:
     return mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))
 
 
-def load_pose(model_dir: Path | None) -> Any:
+def load_pose(model_dir: Path | None) -> TaskGraph:
     """The pose landmarker. Raises MissingWeightsError if its file cannot be had; so do the others."""
     with _quiet_vision() as vision:
-        return _warm(
-            vision.PoseLandmarker.create_from_options(
-                vision.PoseLandmarkerOptions(
-                    _file("pose", model_dir),
-                    num_poses=MOST_PEOPLE,
-                    output_segmentation_masks=True,
-                    min_pose_detection_confidence=0.5,
-                )
-            )
+        options = vision.PoseLandmarkerOptions(
+            _file("pose", model_dir),
+            num_poses=MOST_PEOPLE,
+            output_segmentation_masks=True,
+            min_pose_detection_confidence=0.5,
         )
+        outputs = ("NORM_LANDMARKS", "WORLD_LANDMARKS", "SEGMENTATION_MASK")
+        return _warm(TaskGraph("mediapipe.tasks.vision.pose_landmarker.PoseLandmarkerGraph", outputs, options.to_pb2()))
 
 
-def load_face(model_dir: Path | None, head_matrix: bool) -> Any:
+def load_face(model_dir: Path | None, head_matrix: bool) -> TaskGraph:
     """The face landmarker with its 52 coefficients, and with the head's orientation if that is wanted."""
     with _quiet_vision() as vision:
-        return _warm(
-            vision.FaceLandmarker.create_from_options(
-                vision.FaceLandmarkerOptions(
-                    _file("face", model_dir),
-                    num_faces=1,
-                    min_face_detection_confidence=0.3,
-                    output_face_blendshapes=True,
-                    output_facial_transformation_matrixes=head_matrix,
-                )
-            )
+        options = vision.FaceLandmarkerOptions(
+            _file("face", model_dir),
+            num_faces=1,
+            min_face_detection_confidence=0.3,
+            output_face_blendshapes=True,
+            output_facial_transformation_matrixes=head_matrix,
         )
+        outputs = ("NORM_LANDMARKS", "BLENDSHAPES", *(("FACE_GEOMETRY",) if head_matrix else ()))
+        return _warm(TaskGraph("mediapipe.tasks.vision.face_landmarker.FaceLandmarkerGraph", outputs, options.to_pb2()))
 
 
-def load_hands(model_dir: Path | None) -> Any:
+def load_hands(model_dir: Path | None) -> TaskGraph:
     """The hand landmarker."""
     with _quiet_vision() as vision:
-        return _warm(
-            vision.HandLandmarker.create_from_options(
-                vision.HandLandmarkerOptions(
-                    _file("hand", model_dir),
-                    num_hands=2,
-                    min_hand_detection_confidence=0.3,
-                    min_hand_presence_confidence=0.3,
-                )
-            )
+        options = vision.HandLandmarkerOptions(
+            _file("hand", model_dir),
+            num_hands=2,
+            min_hand_detection_confidence=0.3,
+            min_hand_presence_confidence=HAND_PRESENCE,
         )
+        outputs = ("LANDMARKS", "HANDEDNESS")
+        return _warm(TaskGraph("mediapipe.tasks.vision.hand_landmarker.HandLandmarkerGraph", outputs, options.to_pb2()))
+
+
+def load_hand_points(model_dir: Path | None) -> TaskGraph:
+    """The second half of the hand landmarker: points of a hand whose place is known."""
+    with _quiet_vision():
+        from mediapipe.tasks.cc.vision.hand_landmarker.proto import hand_landmarks_detector_graph_options_pb2 as options
+
+        message: Any = options.HandLandmarksDetectorGraphOptions()
+        message.min_detection_confidence = HAND_PRESENCE
+        network = model_in(find_weight("mediapipe-hand", model_dir), "hand_landmarks_detector.tflite")
+        message.base_options.model_asset.file_content = network
+        name = "mediapipe.tasks.vision.hand_landmarker.SingleHandLandmarksDetectorGraph"
+        return _warm(TaskGraph(name, ("LANDMARKS", "HANDEDNESS"), message, "HAND_RECT"))
 
 
 def load_portrait(model_dir: Path | None) -> Any:
@@ -86,10 +96,10 @@ def _file(name: str, model_dir: Path | None) -> Any:
     return BaseOptions(model_asset_path=str(find_weight(f"mediapipe-{name}", model_dir)))
 
 
-def _warm(model: Any) -> Any:
-    """The model, run once: what it prints at first use is printed here, to nobody."""
-    model.detect(_blank())
-    return model
+def _warm(graph: TaskGraph) -> TaskGraph:
+    """The graph, run once: what it prints at first use is printed here, to nobody."""
+    graph.run(np.zeros((256, 256, 3), np.uint8))
+    return graph
 
 
 def _blank() -> Any:

@@ -7,7 +7,8 @@ import numpy as np
 
 from lca_dataparsers.processing.estimators.crops import square_around
 from lca_dataparsers.processing.estimators.masks import mask_box
-from lca_dataparsers.processing.estimators.mediapipe_models import as_mediapipe, load_pose
+from lca_dataparsers.processing.estimators.mediapipe_models import load_pose
+from lca_dataparsers.processing.estimators.mediapipe_packets import image_list, landmark_lists
 from lca_dataparsers.processing.estimators.protocol import Sighting
 from lca_shared.tensors import Float, UInt8
 
@@ -50,19 +51,25 @@ class MediaPipePose:
         factor = min(1.0, _BODY_PICTURE / max(height, width))
         small = (max(1, round(width * factor)), max(1, round(height * factor)))
         seen = cv2.resize(image, small, interpolation=cv2.INTER_AREA) if factor < 1 else image
-        result = self._model.detect(as_mediapipe(seen))
+        packets = self._model.run(seen)
+        if "NORM_LANDMARKS" not in packets:
+            return []
         found = []
         for points, world, mask in zip(
-            result.pose_landmarks, result.pose_world_landmarks, result.segmentation_masks or []
+            landmark_lists(packets["NORM_LANDMARKS"]),
+            landmark_lists(packets["WORLD_LANDMARKS"]),
+            image_list(packets["SEGMENTATION_MASK"]),
         ):
-            pixels = np.array([[p.x * width, p.y * height] for p in points], np.float32)
-            visibility = np.array([p.visibility for p in points], np.float32)
-            soft = (np.clip(mask.numpy_view().reshape(small[1], small[0]), 0, 1) * 255).round().astype(np.uint8)
+            pixels, visibility = (
+                points[:, :2] * np.array([width, height], np.float32),
+                np.ascontiguousarray(points[:, 3]),
+            )
+            soft = (np.clip(mask.reshape(small[1], small[0]), 0, 1) * 255).round().astype(np.uint8)
             found.append(
                 Sighting(
                     points=pixels,
                     visibility=visibility,
-                    points_world=np.array([[p.x, p.y, p.z] for p in world], np.float32),
+                    points_world=np.ascontiguousarray(world[:, :3]),
                     mask=soft,
                     box=_person_box(soft, pixels, visibility, (width, height)),
                 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lca_dataparsers.processing.estimators.protocol import Face, Sighting
+from lca_dataparsers.processing.estimators.protocol import ExpectedHands, Face, Sighting
 from lca_dataparsers.processing.observations import ARKIT_NAMES, HAND_POINTS
 from lca_shared.tensors import Float, UInt8
 
@@ -19,7 +19,11 @@ class Nothing:
         """None."""
 
     def hands(
-        self, image: UInt8[np.ndarray, "h w 3"], person: Sighting, wanted: tuple[bool, bool]
+        self,
+        image: UInt8[np.ndarray, "h w 3"],
+        person: Sighting,
+        wanted: tuple[bool, bool],
+        expected: ExpectedHands | None = None,
     ) -> tuple[Float[np.ndarray, "2 21 2"], Float[np.ndarray, "2"]]:
         """NaN and 0."""
         return np.full((2, HAND_POINTS, 2), np.nan, np.float32), np.zeros(2, np.float32)

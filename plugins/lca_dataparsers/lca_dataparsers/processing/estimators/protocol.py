@@ -41,6 +41,16 @@ class Face:
 
 
 @dataclass(frozen=True)
+class ExpectedHands:
+    """What pictures nearby say about the hands in one: left, then right."""
+
+    points: Float[np.ndarray, "2 21 2"]
+    """Where they are likely to be, pixels; NaN = nothing known."""
+    scores: Float[np.ndarray, "2"]
+    """How sure those pictures were, 0..1."""
+
+
+@dataclass(frozen=True)
 class PersonDetails:
     """Face, hands and outline of one person. NaN = not seen."""
 
@@ -95,10 +105,14 @@ class HandEstimator(Estimator, Protocol):
     """Finds the points of hands."""
 
     def hands(
-        self, image: UInt8[np.ndarray, "h w 3"], person: Sighting, wanted: tuple[bool, bool]
+        self,
+        image: UInt8[np.ndarray, "h w 3"],
+        person: Sighting,
+        wanted: tuple[bool, bool],
+        expected: ExpectedHands | None = None,
     ) -> tuple[Float[np.ndarray, "2 21 2"], Float[np.ndarray, "2"]]:
         """Points (pixels, MediaPipe's order) and scores 0..1 of the left and the right hand; NaN and 0 where one was
-        not seen or was not ``wanted``."""
+        not seen or was not ``wanted``. One that is ``expected`` somewhere is looked for there first."""
         ...
 
 
@@ -149,7 +163,12 @@ class PersonEstimator(Estimator, Protocol):
         ...
 
     def details(
-        self, image: UInt8[np.ndarray, "h w 3"], person: Sighting, alone: bool, hands: tuple[bool, bool] = (True, True)
+        self,
+        image: UInt8[np.ndarray, "h w 3"],
+        person: Sighting,
+        alone: bool,
+        hands: tuple[bool, bool] = (True, True),
+        expected: ExpectedHands | None = None,
     ) -> PersonDetails:
         """Face, hands and outline of ``person``.
 
@@ -158,5 +177,6 @@ class PersonEstimator(Estimator, Protocol):
             person: from :meth:`people` of this picture.
             alone: nobody else is in the picture.
             hands: whether to look for the left and the right hand; one that is not looked for is not seen.
+            expected: what pictures nearby say about them.
         """
         ...
