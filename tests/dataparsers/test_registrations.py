@@ -11,11 +11,14 @@ from smplx_file import write_smplx
 
 from lca_dataparsers.cli import main
 from lca_dataparsers.dataset.reader import AvatarDataset
+from lca_dataparsers.formats.registrations import read_registration
+from lca_dataparsers.formats.registry import open_capture
 from lca_dataparsers.studio_fit import from_mhr
 from lca_dataparsers.studio_fit.from_mhr import MHRFit
 from lca_shared.body import BodyPose, get_body_model
 from lca_shared.body.mhr import JOINTS, OURS_FROM_MHR, load_mhr
 from lca_shared.cameras import project
+from lca_shared.errors import UserError
 
 
 @pytest.fixture
@@ -170,3 +173,37 @@ def test_files_that_do_not_belong(models: Path, tmp_path: Path, capsys: pytest.C
         options = ["--output-dir", str(tmp_path / "D"), "--body", "registration", "--registration", str(path)]
         assert main(["import", "actorshq", str(root), *options]) == 1, path
         assert message in capsys.readouterr().err, path
+
+
+def test_damaged_files_are_refused_or_read(tmp_path: Path) -> None:
+    """Cut short, bytes changed, arrays of other types and sizes: an error that names the file, and nothing else."""
+    capture = open_capture("actorshq", write_actorshq(tmp_path / "capture", made_cameras()))
+    whole = write_bodies(tmp_path / "whole", made_bodies(2), ("000000", "000001"))
+    content, random = (whole / "000001.npz").read_bytes(), np.random.default_rng(5)
+    refused = 0
+    for number in range(120):
+        damaged = bytearray(content)
+        if number % 3 == 0:
+            damaged = damaged[: int(random.integers(len(content)))]
+        elif number % 3 == 1:
+            for place in random.integers(len(content), size=8):
+                damaged[place] = int(random.integers(256))
+        (whole / "000001.npz").write_bytes(damaged)
+        if number % 3 == 2:
+            odd = (
+                np.zeros(()),
+                np.array(["a"]),
+                np.zeros((0, 3)),
+                np.full(204, 1e400),
+                np.array([None]),
+                np.ones(3, "?"),
+            )
+            bodies = {name: values[1] for name, values in made_bodies(2).items()}
+            name = sorted(bodies)[number // 3 % len(bodies)]
+            np.savez(whole / "000001.npz", allow_pickle=True, **{**bodies, name: odd[number // 12 % len(odd)]})
+        try:
+            read_registration(whole, made_cameras()[0].name, capture)
+        except UserError as error:
+            refused += 1
+            assert "whole" in str(error)
+    assert 80 <= refused <= 120
