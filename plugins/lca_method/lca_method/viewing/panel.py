@@ -70,7 +70,7 @@ class Panel:
             gui.add_checkbox("Pose-dependent", True, hint="With what the network adds for this pose"), "corrected"
         )
         if offers.skinning:
-            hint = "A colour for each joint; dots are the nodes of a loose garment, red where they have learned"
+            hint = "A colour for each joint; dots are the nodes of a loose garment, white where they have learned"
             self._set(gui.add_checkbox("Skinning weights", False, hint=hint), "skinning")
         tabs = gui.add_tab_group()
         with tabs.add_tab("Pose"):

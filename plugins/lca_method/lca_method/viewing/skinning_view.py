@@ -8,14 +8,16 @@ from lca_method.avatar.avatar import Avatar
 from lca_shared.gaussians import Gaussians
 from lca_shared.tensors import Float, Tensor
 
-DOT = 0.006
+DOT = 0.007
 """Metres: deviation of the dot that shows a node."""
+SEEN_THROUGH = 0.3
+"""Opacity that Gaussians keep where there are nodes, which lie among them."""
 _GOLDEN = 0.618034
 
 
 class SkinningView:
-    """Recolours an avatar's Gaussians: a colour for each joint, mixed by the skinning weights. Nodes are dots in the
-    colour of their own weights, with a white core that gets red as the learned correction takes over.
+    """Recolours an avatar's Gaussians: a colour for each joint, mixed by the skinning weights. Nodes are dots, black
+    where the template's weights stand and white where the learned correction has replaced them.
 
     Args:
         avatar: who is shown.
@@ -28,23 +30,17 @@ class SkinningView:
         nodes = avatar.nodes
         if nodes is not None:
             self._at = torch.cdist(nodes.graph.places, avatar.canonical.means).argmin(dim=1)
-            gates = nodes.gates[:, None]
-            self._dots = torch.cat([nodes.weights @ colors, 1 - gates * gates.new_tensor([0.0, 1.0, 1.0])])
+            self._dots = nodes.gates[:, None].expand(-1, 3)
 
     def shown(self, gaussians: Gaussians) -> Gaussians:
-        """The avatar's Gaussians, driven, no batch axes; with two more for each node."""
+        """The avatar's Gaussians, driven, no batch axes; with one more for each node."""
         shown = gaussians.with_colors(self._colors)
         if self._at is None:
             return shown
-        at = torch.cat([self._at, self._at])
-        sizes = gaussians.scales.new_tensor([DOT, 0.6 * DOT]).repeat_interleave(len(self._at))
-        dots = replace(
-            shown[at],
-            scales=sizes[:, None].expand(-1, 3),
-            opacities=torch.ones_like(gaussians.opacities[at]),
-            colors=self._dots,
-        )
-        return _together(shown, dots)
+        dots = shown[self._at]
+        full = torch.ones_like(dots.opacities)
+        dots = replace(dots, scales=torch.full_like(dots.scales, DOT), opacities=full, colors=self._dots)
+        return _together(replace(shown, opacities=SEEN_THROUGH * shown.opacities), dots)
 
 
 def joint_colors(count: int) -> Float[Tensor, "joints 3"]:
