@@ -43,9 +43,11 @@ class Options:
 def main(options: Options) -> None:
     """Train, then print the report."""
     torch.manual_seed(options.seed)
-    config = lca_pretrain_face_tiny.config.pipeline.model  # type: ignore[union-attr]
+    pipeline = lca_pretrain_face_tiny.config.pipeline  # type: ignore[union-attr]
+    config, sizes = pipeline.model, pipeline.datamanager
     dataset = AvatarDataset.open(options.data)
-    reader = CropReader(dataset, CropSizes(96, 128, 64, target_faces=True), 1 << 30)
+    crops = CropSizes(sizes.image_size, sizes.face_size, sizes.target_size, target_faces=True)
+    reader = CropReader(dataset, crops, 1 << 30)
     network = LCA(config.network, get_body_model(dataset.info.body_model))
     expression = network.driving_vector.expression
     assert isinstance(expression, LearnedExpression)

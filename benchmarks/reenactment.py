@@ -7,12 +7,13 @@ itself with its own and with the zero code. Printed: how what the template reads
 coefficients that processing estimated (which take no part in driving), and how large it is against them.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 import tyro
+from torch.nn import functional as F
 
 from lca_dataparsers.pictures import write_picture
 from lca_method.analysis.expression_drive import reenacted, without_expression
@@ -29,6 +30,8 @@ from lca_shared.tensors import Tensor
 SHOWN = ("jawOpen", "eyeBlinkLeft", "mouthSmileLeft", "browInnerUp", "browDownLeft", "mouthPucker")
 """Coefficients printed; the frames with the most of the first three are shown."""
 GREY = 0.5
+SIDE = 256
+"""Of the sheet's pictures, pixels: an avatar is drawn finer than the crops it was made from."""
 
 
 @dataclass(frozen=True)
@@ -79,16 +82,18 @@ def main(options: Options) -> None:
     own = seen[len(seen) // 3]
     batch = stacked([reader.batch(person.name, references, [own] * len(shown))])
     drivers = stacked([driver_reader.faces(driver.name, shown)])
-    driven = reenacted(network, batch, drivers, true[columns][None])[0]
     faces = batch.targets.faces
     assert faces is not None
+    fine = replace(faces, cameras=faces.cameras.resized(SIDE, SIDE))
+    larger = replace(batch, targets=replace(batch.targets, faces=fine))
+    driven = reenacted(network, larger, drivers, true[columns][None])[0]
     with torch.no_grad():
         encoded = network.encode(batch.references, batch.shape)
         signals = (
             network.coded(batch.targets.driving, faces),
             without_expression(network, batch.targets.driving, trained.body),
         )
-        itself = [picture(network, encoded, signal, faces) for signal in signals]
+        itself = [picture(network, encoded, signal, fine) for signal in signals]
     rest = (masked(faces)[0, 0], *itself)
     sheet = [
         Row((tuple(masked(drivers)[0]),), f"{driver.name}: widest mouth, most shut eyes, broadest smile, others"),
@@ -120,8 +125,10 @@ def chosen(values: Tensor, largest: list[int], count: int) -> list[int]:
 
 
 def masked(faces: FaceViews) -> Tensor:
-    """Faces on grey."""
-    return faces.images * faces.masks + GREY * (1 - faces.masks)
+    """Faces on grey, as large as the sheet's pictures."""
+    pictures = (faces.images * faces.masks + GREY * (1 - faces.masks)).flatten(0, 1)
+    larger = F.interpolate(pictures, (SIDE, SIDE), mode="bicubic", align_corners=False).clamp(0, 1)
+    return larger.unflatten(0, faces.images.shape[:2])
 
 
 def picture(network, encoded, signal: DrivingSignal, faces: FaceViews) -> Tensor:

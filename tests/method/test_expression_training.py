@@ -60,8 +60,9 @@ def test_identity_is_measured_on_many_people_only(config, reader, monkeypatch):
     assert remove_identity(model.network, batches) is None
     torch.testing.assert_close(model.network.driving_vector.expression.encoder.kept, torch.eye(12))
     monkeypatch.setattr("lca_method.identity_removal.LEAST_PEOPLE", 2)
-    monkeypatch.setattr("lca_method.identity_removal._KNOWN", 20)
-    found = remove_identity(model.network, batches)
+    assert remove_identity(model.network, batches) is None  # the same frames again say nothing new
+    many = [replace(batch, ids=(f"{i} anna", f"{i} bela")) for i, batch in enumerate(batches)]
+    found = remove_identity(model.network, many)
     assert found is not None and model.network.training
     torch.testing.assert_close(model.network.driving_vector.expression.encoder.kept, found.kept)
 

@@ -33,15 +33,17 @@ def remove_identity(network: LCA, batches: Iterable[SubjectBatch]) -> IdentityDi
     encoder.kept.copy_(torch.eye(len(encoder.kept)))
     codes, people, names, known = [], [], {}, 0
     for batch in batches:
-        known = known + 1 if all(name in names for name in batch.ids) else 0
+        fresh = [name not in names for name in batch.ids]  # frames read twice would vary less than they do
+        known = 0 if any(fresh) else known + 1
         with torch.no_grad():
             faces = with_reference_faces(batch).faces
             if faces is None:
                 break
             read, seen = encoder.of(faces), faces.seen > 0
-        for name, own, shown in zip(batch.ids, read, seen):
-            codes.append(own[shown].float().cpu())
-            people += [names.setdefault(name, len(names))] * int(shown.sum())
+        for name, own, shown, new in zip(batch.ids, read, seen, fresh):
+            if new:
+                codes.append(own[shown].float().cpu())
+                people += [names.setdefault(name, len(names))] * int(shown.sum())
         if len(people) >= FRAMES_PER_NUMBER * len(encoder.kept) or known == _KNOWN:
             break
     network.train(was_training)

@@ -57,4 +57,7 @@ def _of_weights(network: Mapping[str, Any]) -> dict[str, Any]:
     encoder.pop("augment", None)
     if driving.get("expression") == "code":
         driving["encoder"] = encoder
-    return {**network, "transformer": transformer, "driving": driving}
+    relight = dict(network.get("relight", {}))
+    if relight.get("lobes") == 0:  # off: nothing was made with its other settings
+        relight = {name: relight[name] for name in ("kind", "lobes") if name in relight}
+    return {**network, "transformer": transformer, "driving": driving, "relight": relight}

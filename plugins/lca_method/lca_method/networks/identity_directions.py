@@ -11,9 +11,9 @@ import torch
 
 from lca_shared.tensors import Float, Int, Tensor
 
-LEAST_RATIO = 1.0
+LEAST_RATIO = 0.5
 """Variance of people's true means over the variance within people, above which a direction is taken out."""
-MOST = 8
+MOST = 16
 """Directions at most: what is left shall carry expression."""
 _SHRINKAGE = 1e-3
 """Added to the covariance within people, of its mean variance."""
