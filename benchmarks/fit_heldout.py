@@ -19,6 +19,7 @@ from lca_dataparsers.processing.decode import open_source
 from lca_dataparsers.processing.estimate import estimate_source
 from lca_dataparsers.processing.estimators import build_estimator
 from lca_dataparsers.processing.fitting import FitConfig, fit_clip, measure_fit
+from lca_dataparsers.processing.fitting.config import TermWeights
 from lca_dataparsers.processing.fitting.point_body import get_point_body
 from lca_dataparsers.processing.fitting.result import ClipFit
 from lca_dataparsers.processing.fitting.state import FitState
@@ -93,17 +94,17 @@ def jitter(points: np.ndarray, visible: np.ndarray, height: np.ndarray) -> float
     return float(100 * second[visible[2:] & visible[1:-1] & visible[:-2]].mean())
 
 
-def measured(observations: ClipObservations) -> dict[str, float]:
+def measured(observations: ClipObservations, config: FitConfig) -> dict[str, float]:
     """The figures of one clip."""
     frames = np.arange(len(observations))
     even, odd = frames[::2], frames[1::2]
     odd = odd[odd < even[-1]]
     times = observations.times.astype(np.float64)
     half = replace(observations[even], times=observations.times[even])
-    fit = fit_clip(half, FitConfig())
+    fit = fit_clip(half, config)
     pixels = predicted(fit, even, times)
     held, fitted = residuals(pixels, observations, odd), residuals(pixels, observations, even)
-    whole = fit_clip(observations, FitConfig())
+    whole = fit_clip(observations, config)
     all_pixels = predicted(whole, frames, times)
     points = get_point_body("anny").body_landmarks
     visible = landmark_visibility(observations)[:, list(points)] > 0.5
@@ -120,6 +121,7 @@ def measured(observations: ClipObservations) -> dict[str, float]:
         "jitter detector": jitter(observations.body_points[:, list(points)], visible, height),
         "jitter fit": jitter(all_pixels["body"], visible, height),
         "joints mm/frame2": figures["acceleration"],
+        "feet that look still mm/frame": figures["foot_slide"],
     }
 
 
@@ -128,8 +130,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", nargs="+", type=Path, help="videos, or .npz files of observations")
     parser.add_argument("--max-frames", type=int, default=None, help="of each clip")
+    parser.add_argument("--contact", type=float, default=1.0, help="factor on the term of standing feet; 0 = without")
     options = parser.parse_args()
-    columns = {clip.stem: measured(observed(clip, options.max_frames)) for clip in options.clips}
+    config = FitConfig(weights=TermWeights(contact=options.contact))
+    columns = {clip.stem: measured(observed(clip, options.max_frames), config) for clip in options.clips}
     print("| | " + " | ".join(columns) + " |")
     print("|---|" + "---|" * len(columns))
     for name in next(iter(columns.values())):

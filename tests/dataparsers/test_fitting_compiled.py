@@ -32,7 +32,8 @@ def case() -> tuple[Person, Targets, FitState]:
     seen.body_visibility[1, 20:] = 0.4
     seen.face_points[2] = np.nan
     points = get_point_body("anny", FEW_SURFACE_POINTS)
-    targets = make_targets(seen, body.driven_joints, points)
+    still = torch.tensor([[1.0, 0.5], [0.8, 0.0], [1.0, 0.7], [0.3, 0.9], [1.0, 1.0]])
+    targets = replace(make_targets(seen, body.driven_joints, points), foot_still=still)
     person = Person(points, make_limit_table(body), FitConfig(), FOCAL, SIGMA)
     random = torch.Generator().manual_seed(1)
 

@@ -21,16 +21,17 @@ _FIGURES = {
     "acceleration": ("joint acceleration from the root, mean", "mm/frame²"),
     "root_acceleration": ("root acceleration, mean", "mm/frame²"),
     "total_acceleration": ("joint acceleration with the root, mean", "mm/frame²"),
+    "foot_slide": ("feet that look still move, mean", "mm/frame"),
     "limit_violations": ("frames beyond joint limits", "share"),
     "focal": ("focal length", "pixels"),
 }
 
 
-def make_report(clip: FittedClip, reasons: list[str]) -> dict[str, Any]:
-    """Counts and figures of one subject; plain JSON, unknown figures are None."""
+def make_report(clip: FittedClip, reasons: list[str], moving: bool = True) -> dict[str, Any]:
+    """Counts and figures of one subject; plain JSON, unknown figures are None. ``moving``: pictures are in order."""
     figures = {name: value for name, value in measure_fit(clip.fit).items() if name in _FIGURES}
-    if any(note.name for note in clip.notes):  # photos have no motion
-        figures |= {name: math.nan for name in _FIGURES if name.endswith("acceleration")}
+    if not moving:
+        figures |= {name: math.nan for name in _FIGURES if name.endswith("acceleration") or name == "foot_slide"}
     return {
         "pictures": len(reasons),
         "used": reasons.count(""),

@@ -97,7 +97,7 @@ def process_subject(
     if reasons.count("") < settings.filters.min_frames:
         few = "no picture" if "" not in reasons else f"only {reasons.count('')} of {len(reasons)} pictures"
         raise NothingUsable(f"{source.path}: {few} can be used ({_said(reasons)}).")
-    report = make_report(clip, reasons) | timing(len(reasons), times)
+    report = make_report(clip, reasons, source.kind != "photos") | timing(len(reasons), times)
     subject = SubjectInfo(
         id=name,
         shape=tuple(clip.fit.shape.tolist()),

@@ -11,6 +11,7 @@ import torch
 from lca_dataparsers.processing.fitting.camera import focal_prior
 from lca_dataparsers.processing.fitting.config import FitConfig
 from lca_dataparsers.processing.fitting.expression import gaze_confidence, neutral_blendshapes
+from lca_dataparsers.processing.fitting.hidden_arms import arms_in_view, doubting
 from lca_dataparsers.processing.fitting.limits import make_limit_table
 from lca_dataparsers.processing.fitting.optimise import Problem, run_stage, stage_cost
 from lca_dataparsers.processing.fitting.point_body import FEW_SURFACE_POINTS, get_point_body
@@ -125,9 +126,21 @@ def _fit_window(problem: Problem, targets: Targets, person: FitState) -> FitStat
     for stage in COARSE_STAGES:
         state = run_stage(problem, few, state, stage)
     state = interpolated(state, at, times)
+    targets = _doubting_hidden_arms(problem, targets, state)
     for stage in FINE_STAGES:
         state = run_stage(problem, targets, state, stage)
     return state
+
+
+def _doubting_hidden_arms(problem: Problem, targets: Targets, state: FitState) -> Targets:
+    """Targets in which hidden arms count little; looked at in a few frames a second."""
+    at = _coarse(targets.times.numpy(), problem.config)
+    width, height = (int(side) for side in targets.picture.tolist())
+    few = arms_in_view(state[torch.from_numpy(at)], problem.focal * float(state.log_focal.exp()), (width, height))
+    rows = np.arange(len(targets))
+    columns = [np.interp(rows, at, column) for column in few.reshape(len(at), -1).T]
+    in_view = np.stack(columns, axis=-1).reshape(len(targets), *few.shape[1:])
+    return doubting(targets, in_view, problem.body.body_landmarks, get_body_model("anny").driven_joints)
 
 
 def _coarse(times: np.ndarray, config: FitConfig) -> np.ndarray:
@@ -174,10 +187,11 @@ def _result(
     for chunk in chunks:
         targets = _targets(problem, people[chunk], neutral)
         part = state[torch.from_numpy(chunk)]
+        joint_seen = _doubting_hidden_arms(problem, targets, part).joint_seen
         points = replace(problem, body=problem.body.without_surface())
         measured.append(measure_frames(points.predict(targets, part), targets, problem.limits))
         for name, parts in seen_of.items():
-            parts.append(getattr(targets, name))
+            parts.append(joint_seen if name == "joint_seen" else getattr(targets, name))
     state, camera, intrinsics = world_camera(state, problem.focal, observations.image_size)
     nearest = torch.from_numpy(_nearest(frames, seen))
     there = torch.from_numpy(observations.seen)

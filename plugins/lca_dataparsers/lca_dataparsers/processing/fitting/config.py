@@ -23,6 +23,8 @@ class TermWeights:
     """Mask's outline beside cheeks and jaw, where it is skin."""
     smoothness: float = 1.0
     """Acceleration of joints and speed of rotations."""
+    contact: float = 1.0
+    """Steps of feet that look still, and their height over one ground."""
     pose_prior: float = 1.0
     """Distance from the rest pose."""
     joint_limits: float = 1.0

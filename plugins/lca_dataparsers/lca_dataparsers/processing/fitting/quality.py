@@ -11,6 +11,7 @@ from lca_dataparsers.processing.fitting.point_body import BODY_LANDMARKS
 from lca_dataparsers.processing.fitting.result import ClipFit, FitQuality
 from lca_dataparsers.processing.fitting.state import Prediction
 from lca_dataparsers.processing.fitting.targets import Targets
+from lca_dataparsers.processing.fitting.terms.contact import FOOT_LANDMARKS
 from lca_dataparsers.processing.observations import ClipObservations
 from lca_shared.body import BodyPose
 from lca_shared.body.compact_body import CompactBody
@@ -46,6 +47,7 @@ def measure_frames(prediction: Prediction, targets: Targets, limits: LimitTable)
         "acceleration": _acceleration(relative),
         "root_acceleration": _acceleration(prediction.state.translation[:, None]),
         "total_acceleration": _acceleration(prediction.joints[:, names]),
+        "foot_slide": _foot_slide(prediction, targets),
         "limit_excess": limits.excess(prediction.state.rotations).amax(dim=(1, 2)).numpy(),
     }
 
@@ -92,8 +94,8 @@ def measure_fit(fit: ClipFit) -> dict[str, Any]:
 
     Keys: ``frames``, ``usable_share``, ``refused`` (count by reason), ``body_median`` and ``body_p90`` (% of height),
     ``face_median`` and ``face_p90`` (% of face size), ``iou_median``, ``inside_median``, ``acceleration``,
-    ``root_acceleration``, ``total_acceleration`` (means, mm/frame^2), ``limit_violations`` (share of frames),
-    ``focal`` (pixels).
+    ``root_acceleration``, ``total_acceleration`` (means, mm/frame^2), ``foot_slide`` (mean, mm/frame),
+    ``limit_violations`` (share of frames), ``focal`` (pixels).
     """
     quality = fit.quality
     refused = [reason for reason in fit.reasons if reason]
@@ -110,9 +112,23 @@ def measure_fit(fit: ClipFit) -> dict[str, Any]:
         "acceleration": _mean(quality.acceleration),
         "root_acceleration": _mean(quality.root_acceleration),
         "total_acceleration": _mean(quality.total_acceleration),
+        "foot_slide": _mean(quality.foot_slide),
         "limit_violations": _mean((quality.limit_excess > LIMIT_TOLERANCE).astype(np.float32)),
         "focal": float(fit.cameras.intrinsics[0, 0, 0]),
     }
+
+
+def _foot_slide(prediction: Prediction, targets: Targets) -> Float[np.ndarray, "frames"]:
+    """How far heels and toes of feet that look still move from the frame before, mm; NaN where none does."""
+    at = [[prediction.body.body_landmarks.index(k) for k in foot] for foot in FOOT_LANDMARKS]
+    feet = prediction.points["body"][:, at]
+    slide = np.full(len(feet), np.nan, np.float32)
+    if len(feet) > 1:
+        steps = 1e3 * (feet[1:] - feet[:-1]).norm(dim=-1).mean(dim=-1).numpy()
+        still = torch.minimum(targets.foot_still[1:], targets.foot_still[:-1]).numpy()
+        total = still.sum(axis=1)
+        slide[1:] = np.where(total > 0.5, (still * steps).sum(axis=1) / np.maximum(total, 1e-6), np.nan)
+    return slide
 
 
 def _acceleration(points: Float[Tensor, "frames points 3"]) -> Float[np.ndarray, "frames"]:

@@ -32,6 +32,8 @@ class FitQuality:
     """The same of the root itself."""
     total_acceleration: Float[np.ndarray, "frames"]
     """The same of the joints in the world."""
+    foot_slide: Float[np.ndarray, "frames"]
+    """How far heels and toes of feet that look still moved since the frame before, mm."""
     limit_excess: Float[np.ndarray, "frames"]
     """The largest angle beyond a joint's limits, radians."""
 

@@ -34,5 +34,7 @@ PERSON_STAGES = (
 COARSE_STAGES = (Stage("coarse", 100, 0.02, {**PICTURE, "body_world": 0.25, "hands": 6.0, **PRIORS}, cutoff=6.0),)
 """Poses of every few frames, with the person known."""
 
-FINE_STAGES = (Stage("fine", 100, 0.01, {**PICTURE, "body_world": 0.2, "hands": 6.0, **SILHOUETTE, **PRIORS}),)
+FINE_STAGES = (
+    Stage("fine", 100, 0.01, {**PICTURE, "body_world": 0.2, "hands": 6.0, **SILHOUETTE, **PRIORS, "contact": 0.1}),
+)
 """All frames, from the interpolation of the coarse ones."""

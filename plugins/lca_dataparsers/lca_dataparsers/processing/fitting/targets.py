@@ -12,6 +12,7 @@ from lca_dataparsers.processing.fitting.expression import (
     neutral_blendshapes,
 )
 from lca_dataparsers.processing.fitting.point_body import BODY_LANDMARKS, PointBody
+from lca_dataparsers.processing.fitting.standing import still_feet
 from lca_dataparsers.processing.fitting.visibility import (
     accepted_hands,
     faces_seen,
@@ -37,6 +38,8 @@ SKIN_REACH = 0.15
 """Of the face's size: the mask's outline this near to the face's outline, below the eyes, is cheek or ear or little
 hair."""
 EYE_CORNERS = (33, 263)
+ARM_LANDMARKS = (13, 15, 17, 19, 21)
+"""Body landmarks of the left arm below the shoulder; the right arm's are the next ones."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,10 @@ class Targets:
     """Pixels of the face landmarks around forehead, cheeks and jaw (:data:`FACE_OVAL`)."""
     outline_normal: Float[Tensor, "frames oval 2"]
     """Unit vectors out of the face."""
+    arm_visibility: Float[Tensor, "frames 2 arm"]
+    """The detector's, 0..1, of :data:`ARM_LANDMARKS`, left and right."""
+    foot_still: Float[Tensor, "frames 2"]
+    """0..1: how far the left and the right foot are seen not to move."""
     hands: Float[Tensor, "frames 2 21 2"]
     hand_weight: Float[Tensor, "frames 2"]
     outside_distance: Float[Tensor, "frames 1 height width"]
@@ -123,6 +130,8 @@ def make_targets(
 
     return Targets(
         times=tensor(observations.times),
+        arm_visibility=tensor(np.stack([visible[:, [k + side for k in ARM_LANDMARKS]] for side in (0, 1)], axis=1)),
+        foot_still=tensor(still_feet(observations, height)),
         body=tensor(observations.body_points[:, landmarks]),
         body_weight=tensor(weight),
         body_world=tensor(observations.body_points_world[:, landmarks]),

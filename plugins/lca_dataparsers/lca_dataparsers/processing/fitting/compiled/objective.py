@@ -14,6 +14,14 @@ from lca_dataparsers.processing.fitting.start import from_camera
 from lca_dataparsers.processing.fitting.state import NEAREST
 from lca_dataparsers.processing.fitting.targets import Targets
 from lca_dataparsers.processing.fitting.terms.body import PICTURE_SIGMA, SCALE_RANGE, WORLD_CUTOFF, WORLD_SIGMA
+from lca_dataparsers.processing.fitting.terms.contact import (
+    FOOT_LANDMARKS,
+    GROUND_CUTOFF,
+    GROUND_SIGMA,
+    LEVEL_SPREAD,
+    SLIDE_CUTOFF,
+    SLIDE_SIGMA,
+)
 from lca_dataparsers.processing.fitting.terms.face import CUTOFF as FACE_CUTOFF
 from lca_dataparsers.processing.fitting.terms.face import SIGMA as FACE_SIGMA
 from lca_dataparsers.processing.fitting.terms.hands import CUTOFF as HAND_CUTOFF
@@ -118,6 +126,7 @@ class Objective:
         self._first = np.searchsorted(row, np.arange(len(weights) + 1))
         self._which, self._weight = which, weights[row, which]
         self._face, self._surface = points.groups["face"].start, points.groups["surface"].start
+        self._feet = np.array([[points.body_landmarks.index(k) for k in foot] for foot in FOOT_LANDMARKS])
         self._hands = [points.groups[name].start for name in ("left_hand", "right_hand")]
         self._head_surface = points.head_surface
         self._shape_weight = np.array([STIFFER.get(name, 1.0) for name in points.shape_names], np.float32)
@@ -137,6 +146,7 @@ class Objective:
         world = world - (world * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True)
         self._world, self._world_weight = _array(world.float()), _array(targets.world_weight)
         self._face_target, self._face_seen = _array(targets.face), _array(targets.face_seen)
+        self._still = _array(targets.foot_still)
         self._hand_target = [_array(targets.hands[:, side]) for side in (0, 1)]
         self._hand_weight = [_array(targets.hand_weight[:, side]) for side in (0, 1)]
         self._distance = targets.outside_distance[:, 0].numpy()
@@ -171,6 +181,14 @@ class Objective:
                 *(self._posed, self._world, self._world_weight, WORLD_SIGMA, WORLD_CUTOFF, *SCALE_RANGE),
                 *(weights["body_world"], d_points),
             )
+        if "contact" in weights:
+            values["contact"] = 0.0
+            if not self._config.independent_frames and len(self._times) > 1:
+                values["contact"] = pose_terms.contact(
+                    *(self._times, self._posed, self._feet, self._still, REFERENCE_STEP, LONGEST_STEP),
+                    *(np.array(SLIDE_SIGMA), SLIDE_CUTOFF, GROUND_SIGMA, GROUND_CUTOFF, LEVEL_SPREAD),
+                    *(weights["contact"], d_points),
+                )
         if "face" in weights:
             values["face"] = picture_terms.points(
                 *(pixels, self._face, self._face_target, self._face_seen, self._per_face, FACE_CUTOFF),

@@ -158,3 +158,86 @@ def smoothness(
             d_translation[c, i] -= (after + before) * pull
             d_translation[c - 1, i] += before * pull
     return value
+
+
+@kernel(nogil=True)
+def contact(
+    times: np.ndarray,
+    points: np.ndarray,
+    feet: np.ndarray,
+    still: np.ndarray,
+    reference: float,
+    longest: float,
+    slide_sigma: np.ndarray,
+    slide_cutoff: float,
+    ground_sigma: float,
+    ground_cutoff: float,
+    level_spread: float,
+    factor: float,
+    d_points: np.ndarray,
+) -> float:
+    """``feet`` [2, N] are the points of each foot, ``still`` [T, 2]; constants are those of the torch term."""
+    frames, count = len(points), feet.shape[1]
+    value = 0.0
+    for s in range(frames - 1):
+        step = times[s + 1] - times[s]
+        if not 0.0 < step < longest:
+            continue
+        pace = min(max(step / reference, 1.0), longest / reference)
+        for f in range(2):
+            share = min(still[s, f], still[s + 1, f]) / (count * (frames - 1))
+            if share == 0.0:
+                continue
+            for n in range(count):
+                p, squared = feet[f, n], 0.0
+                for i in range(3):
+                    squared += ((points[s + 1, p, i] - points[s, p, i]) / (slide_sigma[i] * pace)) ** 2
+                damp = 1.0 / (1.0 + squared / slide_cutoff**2)
+                value += share * squared * damp
+                for i in range(3):
+                    sigma = slide_sigma[i] * pace
+                    slowed = factor * share * damp * damp * 2.0 * (points[s + 1, p, i] - points[s, p, i]) / sigma**2
+                    d_points[s + 1, p, i] += slowed
+                    d_points[s, p, i] -= slowed
+    total, middle, level = 0.0, 0.0, 0.0
+    for t in range(frames):
+        for f in range(2):
+            for n in range(count):
+                total += still[t, f]
+                middle += still[t, f] * points[t, feet[f, n], 1]
+                level += still[t, f] * points[t, feet[f, n], 2]
+    total = max(total, 1e-6)
+    middle, level = middle / total, level / total
+    both, own = 0.0, level_spread**2 * total
+    for t in range(frames):
+        for f in range(2):
+            for n in range(count):
+                depth = points[t, feet[f, n], 1] - middle
+                both += still[t, f] * depth * (points[t, feet[f, n], 2] - level)
+                own += still[t, f] * depth * depth
+    slope = both / own
+    d_level, d_middle, d_slope = 0.0, 0.0, 0.0
+    pull = np.zeros((frames, 2, count))
+    for t in range(frames):
+        for f in range(2):
+            share = still[t, f] / (count * frames)
+            for n in range(count):
+                p = feet[f, n]
+                depth = points[t, p, 1] - middle
+                off = (points[t, p, 2] - level - slope * depth) / ground_sigma
+                damp = 1.0 / (1.0 + off * off / ground_cutoff**2)
+                value += share * off * off * damp
+                pull[t, f, n] = factor * share * damp * damp * 2.0 * off / ground_sigma
+                d_level -= pull[t, f, n]
+                d_middle += slope * pull[t, f, n]
+                d_slope -= depth * pull[t, f, n]
+    for t in range(frames):
+        for f in range(2):
+            share = still[t, f]
+            for n in range(count):
+                p = feet[f, n]
+                depth, height = points[t, p, 1] - middle, points[t, p, 2] - level
+                d_points[t, p, 2] += pull[t, f, n] + share * (d_level / total + d_slope * depth / own)
+                d_points[t, p, 1] += share * (d_middle / total + d_slope * (height - 2.0 * slope * depth) / own)
+                d_points[t, p, 1] -= slope * pull[t, f, n]
+    return value

@@ -1,6 +1,7 @@
 """Terms of the fit's objective: each a small function of a prediction and its targets, registered by name."""
 
 from lca_dataparsers.processing.fitting.terms.body import body, body_world
+from lca_dataparsers.processing.fitting.terms.contact import contact
 from lca_dataparsers.processing.fitting.terms.context import TermContext
 from lca_dataparsers.processing.fitting.terms.face import face
 from lca_dataparsers.processing.fitting.terms.hands import hands
@@ -20,6 +21,7 @@ TERMS = {
     "coverage": coverage,
     "head_outline": head_outline,
     "smoothness": smoothness,
+    "contact": contact,
     "pose_prior": pose_prior,
     "joint_limits": joint_limits,
     "shape_prior": shape_prior,
