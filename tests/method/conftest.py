@@ -19,7 +19,7 @@ def body() -> CompactBody:
     return get_body_model()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def config() -> LCAConfig:
     """Smaller than tiny: a second or two for every test together."""
     tiny = tiny_config()
@@ -61,13 +61,13 @@ def _driving(body: CompactBody, batch: tuple[int, ...], seed: int = 0) -> Drivin
     return DrivingSignal(pose, torch.rand(*batch, len(body.expression_names), generator=generator))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def random_references() -> Callable[..., ReferenceViews]:
     """``random_references(batch, views, seed=0)``: 32 px bodies and 16 px faces."""
     return _references
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def random_driving(body: CompactBody) -> Callable[..., DrivingSignal]:
     """``random_driving(batch, seed=0)``."""
     return partial(_driving, body)

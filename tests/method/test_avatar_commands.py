@@ -21,6 +21,7 @@ from lca_method.avatar.resizing import resized
 from lca_method.avatar.retargeting import retargeted
 from lca_method.avatar.viewpoints import cameras_around, reach_of, recorded_cameras
 from lca_method.cli import main
+from lca_method.networks import LCA
 from lca_method.viewing.signals import PanelState, signal_of
 from lca_shared.cameras import Cameras, look_at, pinhole_intrinsics, project
 from lca_shared.errors import UserError
@@ -33,11 +34,13 @@ def motion(body, random_driving) -> Motion:
     return Motion(random_driving((4,)), times, body.driven_joints, body.expression_names, 0.8)
 
 
-@pytest.fixture
-def bundle(model, body, random_references, tmp_path) -> Path:
-    code = model.eval().encode(random_references((), 3), torch.zeros(len(body.shape_names)))
-    save_avatar(avatar_of(model, code), AvatarRecord("a"), tmp_path / "a.avatar")
-    return tmp_path / "a.avatar"
+@pytest.fixture(scope="module")
+def bundle(config, body, random_references, tmp_path_factory) -> Path:
+    torch.manual_seed(0)
+    model, path = LCA(config, body).eval(), tmp_path_factory.mktemp("bundle") / "a.avatar"
+    code = model.encode(random_references((), 3), torch.zeros(len(body.shape_names)))
+    save_avatar(avatar_of(model, code), AvatarRecord("a"), path)
+    return path
 
 
 def test_motions_pass_through_what_was_recorded(motion: Motion) -> None:
