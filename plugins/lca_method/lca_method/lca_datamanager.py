@@ -160,7 +160,8 @@ class LCADataManager(DataManager):
         if self.config.target_lights:
             from lca_method.stage_light import evenly_lit
 
-            draw = evenly_lit(self.reader.opened(person), draw)
+            opened = self.reader.opened(person)
+            draw = evenly_lit(opened.lights, opened.frames["light_pattern"].tolist(), draw)
         return self.reader.batch(person, draw.references, targets, draw.subject)
 
     def next_train(self, step: int) -> tuple[NerfstudioCameras, dict[str, Any]]:

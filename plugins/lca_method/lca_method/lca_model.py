@@ -211,19 +211,16 @@ class LCAModel(Model):
             return {n: masked_psnr(r.colors, targets.images, mask).nanmean() for n, r in renders.items()}
 
     def get_outputs_for_batch(self, batch: SubjectBatch) -> dict[str, Tensor]:
-        """Outputs (see :meth:`get_outputs_for_camera`) of a batch's first subject and target."""
+        """Outputs (see :meth:`get_outputs_for_camera`) of a batch's first subject and target, in its light if known."""
+        from lca_method.relit_targets import relit_view
+
         with torch.no_grad():
             targets = batch.targets
             targets = replace(targets, driving=self.network.coded(targets.driving, targets.faces))
             code = self.encode(batch, self.training_step)
             outputs = self._outputs(code, targets.driving, targets.cameras[0, 0])
-            if self.network.relight is not None and targets.lights is not None:
-                from lca_method.relit_targets import relit_targets
-
-                strength, behind = self.config.stage_strength, self.background_color
-                picture = relit_targets(self.network, code, targets, strength, self.render, behind)
-                outputs["rgb"] = picture.colors[0, 0].movedim(0, -1).clamp(0, 1)
-            return outputs
+            light = (self.config.stage_strength, self.render, self.background_color)
+            return outputs | relit_view(self.network, code, targets, *light)
 
     def get_outputs_for_camera(  # type: ignore[override]
         self, camera: NerfstudioCameras, obb_box: OrientedBox | None = None

@@ -17,13 +17,16 @@ from lca_shared.gaussians import Gaussians
 from lca_shared.rendering import Rendering
 from lca_shared.tensors import Float, Tensor
 
+Render = Callable[[Gaussians, Cameras, Tensor], Rendering]
+"""Gaussians of any channels, cameras and what is behind -> pictures."""
+
 
 def relit_targets(
     network: LCA,
     code: SubjectCode,
     targets: TargetViews,
     strength: float,
-    render: Callable[[Gaussians, Cameras, Tensor], Rendering],
+    render: Render,
     background: Float[Tensor, "3"],
 ) -> Rendering:
     """Pictures ``[people targets ...]``, sRGB on a background, slightly above 1 where overexposed; depth is left out.
@@ -56,3 +59,21 @@ def relit_targets(
         for name in ("colors", "alpha")
     )
     return Rendering(colors, alpha, torch.zeros_like(alpha))
+
+
+def relit_view(
+    network: LCA,
+    code: SubjectCode,
+    targets: TargetViews,
+    strength: float,
+    render: Render,
+    background: Float[Tensor, "3"],
+) -> dict[str, Float[Tensor, "h w 3"]]:
+    """``rgb`` of a batch's only target in its light; nothing for models that are not relightable, or without lights.
+
+    Args: as of :func:`relit_targets`.
+    """
+    if network.relight is None or targets.lights is None:
+        return {}
+    picture = relit_targets(network, code, targets, strength, render, background)
+    return {"rgb": picture.colors[0, 0].movedim(0, -1).clamp(0, 1)}

@@ -1,6 +1,8 @@
 """Light stages: a batch's lights as lights of the scene, and references taken from evenly lit frames."""
 
-from lca_dataparsers.dataset.reader import Subject
+from collections.abc import Sequence
+
+from lca_dataparsers.dataset.lights import LightRig
 from lca_method.sampling import Draw
 from lca_method.target_lights import TargetLights
 from lca_shared.errors import UserError
@@ -45,18 +47,22 @@ def lights_of(lights: Lights, *index: int) -> Lights:
     )
 
 
-def evenly_lit(person: Subject, draw: Draw) -> Draw:
+def evenly_lit(rig: LightRig | None, patterns: Sequence[int], draw: Draw) -> Draw:
     """The same draw with references in even light only: what the light shows must not pass for the person's colour.
 
     Where no reference is evenly lit, another evenly lit row of the person takes its place.
 
+    Args:
+        rig: of the person's capture; None = the light was not controlled, and the draw stays.
+        patterns: of all the person's rows; -1 = not controlled.
+        draw: of the person.
+
     Raises:
         UserError: the person has no such row beside the targets.
     """
-    if person.lights is None:
+    if rig is None:
         return draw
-    patterns = person.frames["light_pattern"]
-    lit = [int(n) < 0 or person.lights.patterns[int(n)].fully_lit for n in patterns]
+    lit = [int(n) < 0 or rig.patterns[int(n)].fully_lit for n in patterns]
     kept = tuple(row for row in draw.references if lit[row])
     if not kept:
         left = [row for row in range(len(lit)) if lit[row] and row not in draw.targets]

@@ -34,7 +34,7 @@ class StageLight:
     positions: np.ndarray
     """[lights, 3] metres, world."""
     intensities: np.ndarray
-    """[lights]"""
+    """[lights], or [lights, 3] of coloured lights."""
 
 
 def stage_rig(seed: int) -> LightRig:
@@ -83,7 +83,7 @@ def shade_on_stage(person: Appearance, scene: Scene, light: StageLight, hits: Hi
             continue
         seen = ~scene.occluded(raised[lit], toward[lit], float(distance[lit].min()))
         lit = lit[seen]
-        power = np.float32(POWER * intensity) * (RADIUS / distance[lit]) ** 2
+        power = np.atleast_1d(np.float32(POWER * intensity)) * ((RADIUS / distance[lit]) ** 2)[:, None]
         shine = np.clip(dot(normals[lit], unit(toward[lit] - view[lit])), 0, 1) ** sharp[lit] * gloss[lit] * 0.6
-        total[lit] += (power * cosine[lit])[:, None] * albedo[lit] + (power * shine)[:, None]
+        total[lit] += power * cosine[lit, None] * albedo[lit] + power * shine[:, None]
     return total

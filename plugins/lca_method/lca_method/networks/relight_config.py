@@ -12,9 +12,9 @@ class RelightConfig:
     relightable."""
     hidden: int = 128
     """Width of the head."""
-    reference_light: float = 1.28
+    reference_light: float = 1.38
     """What a white matt surface sends back in the light of the reference pictures: a Gaussian's albedo starts as its
-    colour, in linear light, over this (the mean over all normals in the fully lit pattern of ``lca-data synth``)."""
+    colour, in linear light, over this (an upright surface at 1 m in the fully lit pattern of ``lca-data synth``)."""
     tilt: float = 0.6
     """Bound of what is added to a coordinate of the body's normal."""
     lobe_range: float = 0.3

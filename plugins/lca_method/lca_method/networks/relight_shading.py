@@ -1,7 +1,7 @@
 """The deferred pass: shine per pixel from buffers of normal, roughness and visibility.
 
-A pixel sends back ``(1 - F) diffuse + F shine visibility``, with the Fresnel factor ``F`` after Schlick: of even light of
-1 never more than 1 comes back.
+A pixel sends back ``(1 - F) diffuse + F shine visibility`` where F is what a rough surface mirrors: of even light of 1
+never more than 1 comes back.
 """
 
 import math
@@ -62,9 +62,7 @@ def shaded(buffers: Rendering, camera: Cameras, lights: Lights) -> Shaded:
     facing = cosine.clamp(min=0.02)
     sharpness = reflection_sharpness(roughness[:, 0].clamp(0.2, 1.0), facing)
     shine = _shine(mirrored(normal, toward), normal, sharpness, points, lights)
-    base = specular.clamp(0, 1)
-    grazing = torch.maximum(1 - roughness, base)
-    mirror = base + (grazing - base) * (1 - facing[:, None]).clamp(0, 1) ** 5
+    mirror = mirrored_share(specular.clamp(0, 1), roughness.clamp(0.2, 1.0), facing[:, None])
     added = mirror * shine * shadow.clamp(0, 1)
     total = (1 - mirror) * diffuse + added
 
@@ -75,6 +73,24 @@ def shaded(buffers: Rendering, camera: Cameras, lights: Lights) -> Shaded:
     parts = (total, diffuse, added, normal, shadow)
     whole = [picture(part) for part in parts]
     return Shaded(whole[0], buffers.alpha, whole[1], whole[2], whole[3], whole[4], picture(albedo) if rest else None)
+
+
+def mirrored_share(
+    specular: Float[Tensor, "*#b"], roughness: Float[Tensor, "*#b"], cosine: Float[Tensor, "*#b"]
+) -> Float[Tensor, "*b"]:
+    """Share of even light that a rough surface mirrors, 0..1: more at grazing angles, the less the rougher it is.
+
+    B. Karis's fit of the integral over a GGX lobe ("Physically based shading on mobile", 2014).
+
+    Args:
+        specular: share at right angles.
+        roughness: 0..1.
+        cosine: of the angle between normal and view direction.
+    """
+    first = 1 - roughness
+    edge = torch.minimum(first.square(), 2 ** (-9.28 * cosine)) * first + 0.0425 - 0.0275 * roughness
+    scale = -1.04 * edge + 1.04 - 0.572 * roughness
+    return (specular * scale + 1.04 * edge - 0.04 + 0.022 * roughness).clamp(0, 1)
 
 
 def _shine(

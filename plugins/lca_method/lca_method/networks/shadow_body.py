@@ -13,8 +13,8 @@ from lca_shared.lighting.lights import Lights
 from lca_shared.skinning import apply_blended, blend_transforms
 from lca_shared.tensors import Float, Int, Tensor
 
-LIFT = 0.012
-"""Metres: rays start so far above the body, so that they do not meet where they come from."""
+LIFT, AHEAD = 0.012, 0.025
+"""Metres: rays start so far above the body, and so far on their way: the coarse mesh does not meet its own surface."""
 _LUMINANCE = (0.2126, 0.7152, 0.0722)
 _DARK = 0.02
 """Light, as a share of the person's mean, below which a place counts as lit by nothing and shadowed by nobody."""
@@ -88,10 +88,11 @@ class ShadowBody:
         distances = distances.reshape(pictures, *distances.shape[-2:])
         for picture in range(pictures):
             place, which = torch.nonzero(seen[picture] > 0, as_tuple=True)
+            ray = directions[picture, place, which]
             hit = occluded(
-                origins[picture, place],
-                directions[picture, place, which],
-                distances[picture, place, which],
+                origins[picture, place] + AHEAD * ray,
+                ray,
+                distances[picture, place, which] - AHEAD,
                 meshes[picture],
                 self.faces,
             )

@@ -1,0 +1,84 @@
+"""Truth of synthetic light-stage people: the same person and pose ray-cast under other light, albedo and normals."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from lca_dataparsers.dataset.reader import Subject
+from lca_dataparsers.synthetic.body_fields import body_fields
+from lca_dataparsers.synthetic.light_stage import MIDDLE, POWER, RADIUS, StageLight
+from lca_dataparsers.synthetic.materials import shade_inputs
+from lca_dataparsers.synthetic.person import person_mesh, random_appearance
+from lca_dataparsers.synthetic.raycast import render
+from lca_dataparsers.synthetic.scene import Scene, dot
+from lca_dataparsers.synthetic.subject import person_vertices
+from lca_method.networks.relight_shading import viewing_rays
+from lca_shared.cameras import Cameras
+from lca_shared.lighting.environment import Environment
+from lca_shared.tensors import Bool, Float, Tensor
+
+_FAR = 60.0
+"""Metres to the lights that stand for a map."""
+
+
+@dataclass(frozen=True)
+class Intrinsics:
+    """Of a picture."""
+
+    albedo: Float[Tensor, "3 h w"]
+    """Linear."""
+    normal: Float[Tensor, "3 h w"]
+    """Unit, world, towards the camera."""
+    hit: Bool[Tensor, "h w"]
+
+
+class Truth:
+    """One person of a dataset of ``lca-data synth``.
+
+    Args:
+        seed: of the dataset.
+        number: of the person in it.
+        subject: the same person's frames.
+    """
+
+    def __init__(self, seed: int, number: int, subject: Subject) -> None:
+        self._person = random_appearance(seed, number, None)
+        self._mesh = person_mesh(self._person)
+        self._subject = subject
+        if not np.allclose(self._person.shape, subject.shape.numpy(), atol=1e-5):
+            raise SystemExit(f"{subject.id} is not person {number} of seed {seed}")
+
+    def scene(self, row: int) -> Scene:
+        """The posed person of a row."""
+        frames = self._subject.frames
+        pose, expression = frames.poses([row])[0], frames.expressions([row])[0]
+        return Scene(
+            self._mesh, person_vertices(body_fields().body, self._mesh, self._person, expression, pose).numpy()
+        )
+
+    def under_map(
+        self, row: int, camera: Cameras, environment: Environment
+    ) -> tuple[Float[Tensor, "3 h w"], Float[Tensor, "1 h w"]]:
+        """Picture (sRGB) and mask under the directional lights that stand for a map, each with its shadow."""
+        keys = environment.world_keys()
+        positions = np.array(MIDDLE) + _FAR * keys.directions.double().numpy()
+        intensities = keys.strengths.double().numpy() * (_FAR / RADIUS) ** 2 / POWER
+        light = StageLight(positions, intensities)
+        picture = render(self._person, self.scene(row), camera, None, np.random.default_rng(0), light)  # type: ignore[arg-type]
+        image = torch.from_numpy(picture.image).movedim(-1, 0).float() / 255
+        return image, torch.from_numpy(picture.mask)[None].float() / 255
+
+    def intrinsics(self, row: int, camera: Cameras) -> Intrinsics:
+        """Albedo and normals at the pixels' centres."""
+        scene = self.scene(row)
+        rays = viewing_rays(camera).flatten(0, 1)
+        rays = torch.nn.functional.normalize(rays, dim=-1).float().numpy()
+        hit, hits = scene.first_hits(camera.world_centers().float().numpy(), rays)
+        albedo, _ = shade_inputs(self._person, self._mesh.materials[hits.face], hits.paint)
+        facing = np.where(dot(hits.flat, rays[hit]) > 0, -1.0, 1.0)[:, None]
+        size = (camera.height, camera.width)
+        whole = [np.zeros((len(rays), 3), np.float32) for _ in range(2)]
+        whole[0][hit], whole[1][hit] = albedo, hits.normal * facing
+        pictures = [torch.from_numpy(part).reshape(*size, 3).movedim(-1, 0) for part in whole]
+        return Intrinsics(pictures[0], pictures[1], torch.from_numpy(hit).reshape(size))
