@@ -106,9 +106,8 @@ def test_every_part_can_be_shown(avatar: Avatar, look: Look, random_driving: Cal
 
 def test_another_number_of_gaussians_is_lit_too(avatar: Avatar, look: Look) -> None:
     with torch.inference_mode():
-        for count in (avatar.canonical.count // 2, avatar.canonical.count * 2):
-            timing = timed_relit_frames(resized(avatar, count), 32, 1)
-            assert set(timing.parts) == set(PARTS) and timing.whole > 0
+        timing = timed_relit_frames(resized(avatar, avatar.canonical.count * 2), 32, 1)
+    assert set(timing.parts) == set(PARTS) and timing.whole > 0
 
 
 def test_an_avatar_without_transfer_says_so(

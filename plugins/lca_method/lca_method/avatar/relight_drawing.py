@@ -14,6 +14,7 @@ from lca_shared.gaussians import Gaussians
 from lca_shared.lighting.lights import Lights
 from lca_shared.lighting.tone import ToneCurve, to_srgb, tone_mapped
 from lca_shared.rendering import rasterize
+from lca_shared.rotations import matrix_to_six_numbers, quaternion_to_matrix, six_numbers_to_matrix
 from lca_shared.tensors import Float, Tensor
 
 
@@ -96,7 +97,18 @@ def lit_buffers(
         pose,
         None if pose_hidden is None else pose_hidden[None],
         albedo,
+        turned_frames(avatar, pose),
     )[0]
+
+
+def turned_frames(avatar: Avatar, pose: BodyPose) -> Float[Tensor, "1 gaussians 3 3"]:
+    """Frames of the Gaussians at rest, turned as the pose turns the body there. Args: an avatar; ``[1]``."""
+    body = avatar.body
+    joints = body.shaped_joints(avatar.token_half.new_zeros(1, 0))
+    transforms = body.active_transforms(joints, pose)
+    blended = (avatar.skinning_weights @ transforms.flatten(-2)).unflatten(-1, (3, 4))
+    turn = six_numbers_to_matrix(matrix_to_six_numbers(blended[..., :3]))
+    return turn @ quaternion_to_matrix(avatar.canonical.quaternions)
 
 
 def shown_part(picture: Shaded, look: Look) -> Float[Tensor, "3 h w"]:

@@ -8,13 +8,15 @@ import torch
 
 from lca_method.avatar.avatar import Avatar
 from lca_method.avatar.frame_timing import FrameTiming, timed, waving
-from lca_method.avatar.relight_drawing import over, shown_part
+from lca_method.avatar.relight_drawing import over, shown_part, turned_frames
 from lca_method.avatar.relight_filming import HiddenDriver
 from lca_method.avatar.relight_maps import shipped_names
 from lca_method.avatar.relight_options import LightOptions, look_of
 from lca_method.avatar.viewpoints import cameras_around
 from lca_method.networks.relight_diffuse import PoseChanges, lit_gaussians
 from lca_method.networks.relight_shading import shaded
+from lca_shared.body.model import BodyPose
+from lca_shared.gaussians import Gaussians
 from lca_shared.rendering import rasterize
 
 PARTS = ("driving", "body's shadows", "shadow network", "diffuse light", "rasterizer", "deferred pass")
@@ -56,7 +58,16 @@ def timed_relit_frames(avatar: Avatar, size: int, frames: int) -> FrameTiming:
             return networks.shadows(spread, transfer.shadow_code), PoseChanges(*networks.deltas(hidden))
 
         took["shadow network"], (shadows, changes) = timed(device, shadow)
-        light = partial(lit_gaussians, transfer, gaussians, look.lights, shadows, changes)
+
+        def light(
+            gaussians: Gaussians = gaussians,
+            pose: BodyPose = pose,
+            shadows: torch.Tensor = shadows,
+            changes: PoseChanges = changes,
+        ) -> Gaussians:
+            frames = turned_frames(avatar, pose)[0]
+            return lit_gaussians(transfer, gaussians, look.lights, shadows, changes, frames=frames)
+
         took["diffuse light"], buffers = timed(device, light)
         took["rasterizer"], drawn = timed(device, partial(rasterize, buffers, camera))
 

@@ -52,6 +52,7 @@ class RelightPerFrame(nn.Module):
         pose: BodyPose,
         pose_hidden: Float[Tensor, "*b tokens hidden"] | None,
         albedo: bool = False,
+        frames: Float[Tensor, "*b gaussians 3 3"] | None = None,
     ) -> Gaussians:
         """Gaussians whose channels the deferred pass shades.
 
@@ -63,11 +64,12 @@ class RelightPerFrame(nn.Module):
             pose: ``[*b]``.
             pose_hidden: what the pose-dependent head's last layer reads; None = as the person is at rest.
             albedo: with the channels of the albedo.
+            frames: as of ``lit_gaussians``.
         """
         irradiance = body.spread(body.irradiance(shape, pose, lights))
         shadow = self.shadows(irradiance, transfer.shadow_code)
         changes = None if pose_hidden is None else PoseChanges(*self.deltas(pose_hidden))
-        return lit_gaussians(transfer, gaussians, lights, shadow, changes, albedo)
+        return lit_gaussians(transfer, gaussians, lights, shadow, changes, albedo, frames)
 
 
 class Relight(nn.Module):

@@ -33,6 +33,7 @@ def lit_gaussians(
     shadow: Float[Tensor, "*b gaussians"],
     changes: PoseChanges | None = None,
     albedo: bool = False,
+    frames: Float[Tensor, "*b gaussians 3 3"] | None = None,
 ) -> Gaussians:
     """Gaussians whose channels are :data:`CHANNELS`.
 
@@ -43,8 +44,10 @@ def lit_gaussians(
         shadow: how much of the light reaches each.
         changes: what driving changes.
         albedo: with the channels of the albedo.
+        frames: that the transfer's directions are kept in; None = the Gaussians' own. A pose-dependent head turns round
+            Gaussians as it likes: people's frames leave that out.
     """
-    frames = quaternion_to_matrix(gaussians.quaternions).detach()
+    frames = (quaternion_to_matrix(gaussians.quaternions) if frames is None else frames).detach()
     local, openness = transfer.normals, transfer.openness
     if changes is not None:
         local = torch.nn.functional.normalize(local + changes.tilt, dim=-1)

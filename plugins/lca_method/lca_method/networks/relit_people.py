@@ -8,6 +8,7 @@ from lca_method.networks.subject import SubjectCode
 from lca_shared.errors import UserError
 from lca_shared.gaussians import Gaussians
 from lca_shared.lighting.lights import Lights
+from lca_shared.rotations import quaternion_to_matrix
 
 
 def lit_people(
@@ -35,7 +36,9 @@ def lit_people(
     deltas = network.pose_head.of_hidden(hidden)
     with torch.autocast(code.tokens.device.type, enabled=False):
         frame = network.frame(code, driving)
-        posed = frame.carried(deltas.in_full().applied_to(code.canonical_of_frames(frames)))
+        canonical = code.canonical_of_frames(frames)
+        posed = frame.carried(deltas.in_full().applied_to(canonical))
+        turned = quaternion_to_matrix(frame.carried(canonical).quaternions)
         return relight.per_frame.buffers_of(
             code.relight.of_frames(frames),
             posed,
@@ -45,4 +48,5 @@ def lit_people(
             driving.pose,
             hidden.float(),
             albedo,
+            turned,
         )
