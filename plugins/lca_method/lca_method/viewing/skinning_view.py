@@ -1,6 +1,6 @@
 """Which joints carry which Gaussians, and the nodes of loose garments."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import torch
 
@@ -51,5 +51,4 @@ def joint_colors(count: int) -> Float[Tensor, "joints 3"]:
 
 
 def _together(one: Gaussians, other: Gaussians) -> Gaussians:
-    both = [torch.cat([getattr(one, n), getattr(other, n)]) for n in ("means", "quaternions", "scales")]
-    return Gaussians(*both, torch.cat([one.opacities, other.opacities]), torch.cat([one.colors, other.colors]))
+    return Gaussians(**{f.name: torch.cat([getattr(one, f.name), getattr(other, f.name)]) for f in fields(Gaussians)})
