@@ -62,7 +62,6 @@ def fits() -> tuple:
 
 def test_feet_that_stand_slide_less_and_are_level(fits: tuple) -> None:
     held, free = fits
-    print(_slide(_feet(held)), _slide(_feet(free)), _feet(held)[..., 2].std(), _feet(free)[..., 2].std())
     assert _slide(_feet(held)) < 0.8 * _slide(_feet(free))
     assert float(_feet(held)[..., 2].std()) <= float(_feet(free)[..., 2].std())
     assert measure_fit(held)["foot_slide"] < 0.8 * measure_fit(free)["foot_slide"]

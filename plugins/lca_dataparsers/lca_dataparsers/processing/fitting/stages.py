@@ -35,6 +35,6 @@ COARSE_STAGES = (Stage("coarse", 100, 0.02, {**PICTURE, "body_world": 0.25, "han
 """Poses of every few frames, with the person known."""
 
 FINE_STAGES = (
-    Stage("fine", 100, 0.01, {**PICTURE, "body_world": 0.2, "hands": 6.0, **SILHOUETTE, **PRIORS, "contact": 0.1}),
+    Stage("fine", 100, 0.01, {**PICTURE, "body_world": 0.2, "hands": 6.0, **SILHOUETTE, **PRIORS, "contact": 0.04}),
 )
 """All frames, from the interpolation of the coarse ones."""
