@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     from lca_method.viewing.show import Show
 
-BODY_DISTANCE, FACE_DISTANCE = 2.8, 0.7
+BODY_DISTANCE, FACE_DISTANCE = 2.8, 0.4
 """Metres from the camera to the middle of the body and to the eyes."""
 PAD_DISTANCE = 0.5
 """Metres before the eyes at which a click is taken to lie: there the whole range of gaze is a hand's breadth or two."""
 
 
-def add_looking(server: "viser.ViserServer", body: CompactBody, show: "Show") -> None:
+def add_looking(server: "viser.ViserServer", body: CompactBody, show: "Show") -> Any:
     """Put *Look at* and *Eyes follow clicks* at the top of a page.
 
     viser has no control of two dimensions, so the picture itself is the pad of the gaze.
@@ -31,6 +31,9 @@ def add_looking(server: "viser.ViserServer", body: CompactBody, show: "Show") ->
         server: of the page.
         body: the avatar's, at rest.
         show: who shows it.
+
+    Returns:
+        The checkbox *Eyes follow clicks*.
     """
     views = server.gui.add_button_group("Look at", ("body", "face"), order=-2)
     clicks = server.gui.add_checkbox(
@@ -61,6 +64,8 @@ def add_looking(server: "viser.ViserServer", body: CompactBody, show: "Show") ->
             server.scene.on_pointer_event("click")(clicked)
         else:
             server.scene.remove_pointer_callback()
+
+    return clicks
 
 
 def eyes_of(body: CompactBody, pose: BodyPose) -> tuple[Float[Tensor, "3"], Float[Tensor, "3 3"]]:
