@@ -9,22 +9,25 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from websockets.sync.client import ClientConnection
+from websockets.sync.client import ClientConnection, connect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NEEDS_CHROMIUM = pytest.mark.skipif(
     CHROMIUM is None, reason="Chromium is not installed (Debian: apt-get install chromium)"
 )
-WIDTH, HEIGHT = 1200, 800
+WIDTH, HEIGHT = 1000, 640
+PANEL = 400
+"""Pixels of the width that the controls may cover."""
 
 
 def free_port() -> int:
@@ -105,6 +108,58 @@ def page_of(browser: str) -> str:
         return next(target["webSocketDebuggerUrl"] for target in json.load(answer) if target["type"] == "page")
 
 
+@contextmanager
+def opened_page(browser: str, command: list[str | Path], port: int, ready: str) -> Iterator[Page]:
+    """A page served by an installed command, which ends with the block.
+
+    Args:
+        browser: address of its DevTools.
+        command: name of the command and its arguments.
+        port: where it serves.
+        ready: JavaScript that is true when the page's controls are there.
+    """
+    server = subprocess.Popen([str(Path(sys.executable).parent / command[0]), *map(str, command[1:])])
+    try:
+        address = f"http://127.0.0.1:{port}"
+        wait_for(lambda: urllib.request.urlopen(address, timeout=5).status == 200, 120, f"{command[0]} did not start")
+        with connect(wait_for(lambda: page_of(browser), 30, "Chromium did not start"), max_size=None) as connection:
+            page = Page(connection)
+            page.call("Page.navigate", url=address)
+            wait_for(lambda: page.evaluate(ready), 60, "no controls on the page")
+            yield page
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def beside_panel(picture: np.ndarray) -> np.ndarray:
+    """What a screenshot shows left of the controls, without the bar on top."""
+    return picture[60:, : WIDTH - PANEL].astype(np.int16)
+
+
+def seen(picture: np.ndarray) -> int:
+    """Pixels of a screenshot that are not background."""
+    shown = beside_panel(picture)[:-80]  # without the axes in the corner
+    return int((np.abs(shown - shown[5, 5]).max(axis=2) > 40).sum())
+
+
+def changed(before: np.ndarray, after: np.ndarray) -> int:
+    """Pixels beside the controls that differ between two screenshots."""
+    return int((np.abs(beside_panel(before) - beside_panel(after)).max(axis=2) > 40).sum())
+
+
+def settled(page: Page, seconds: float = 120, ready: Callable[[], bool] = lambda: True) -> np.ndarray:
+    """A screenshot that no longer changes, taken when ``ready``."""
+    last, end = page.screenshot(), time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(2)
+        now = page.screenshot()
+        if ready() and np.abs(beside_panel(now) - beside_panel(last)).mean() < 0.02:
+            return now
+        last = now
+    pytest.fail(f"the picture did not settle within {seconds} seconds")
+
+
 FOCUS_SLIDER = """
 (() => {
   const label = [...document.querySelectorAll('label, div, p, span')]
@@ -144,6 +199,29 @@ def click_tab(page: Page, name: str) -> None:
     tab = f"[...document.querySelectorAll('[role=tab]')].find(e => e.textContent.trim() === {json.dumps(name)})"
     click_at(page, *place_of(page, tab))
     time.sleep(1)
+
+
+def click_button(page: Page, name: str) -> None:
+    """Press a button."""
+    button = f"[...document.querySelectorAll('button')].find(e => e.textContent.trim() === {json.dumps(name)})"
+    click_at(page, *place_of(page, button))
+    time.sleep(0.5)
+
+
+def choose(page: Page, present: str, option: str) -> None:
+    """Set the dropdown whose value is ``present``, on the tab that is open."""
+    dropdown = f"""(() => {{
+  const input = [...document.querySelectorAll('input')].find(
+    e => e.value === {json.dumps(present)} && e.offsetParent !== null);
+  if (!input) return false;
+  input.scrollIntoView({{block: 'center'}}); input.click(); return true; }})()"""
+    wait_for(lambda: page.evaluate(dropdown), 30, f"no dropdown shows {present!r}")
+    offered = f"""(() => {{
+  const option = [...document.querySelectorAll('[role=option]')].find(
+    e => e.textContent.trim() === {json.dumps(option)} && e.offsetParent !== null);
+  if (!option) return false;
+  option.click(); return true; }})()"""
+    wait_for(lambda: page.evaluate(offered), 10, f"the dropdown offers no {option!r}")
 
 
 def click_checkbox(page: Page, label: str) -> None:
