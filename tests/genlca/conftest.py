@@ -1,13 +1,19 @@
-"""A small LCA, trained for two steps, and tokens made with it."""
+"""A small LCA, untrained, and tokens made with it."""
 
 from pathlib import Path
 
 import pytest
+import torch
+from small_checkpoint import write_run
+from small_generator import small_pipeline
 from small_people import write_people
-from small_runs import small_run, trained
+from small_runs import small_network
 
 from genlca_method.cli import main
+from genlca_method.sampling.pipeline import GenLCAPipeline
+from lca_method.networks import LCA
 from lca_method.trained_network import TrainedNetwork, load_network
+from lca_shared.body import get_body_model
 
 
 @pytest.fixture(scope="session")
@@ -19,11 +25,9 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def lca_run(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a training run of LCA with 48 tokens."""
-    config = small_run(people, tmp_path_factory.mktemp("lca"), steps=2)
-    trainer = trained(config)
-    config.save_config()
-    return trainer.base_dir
+    """The folder of a run of LCA with 48 tokens, written without training."""
+    torch.manual_seed(0)
+    return write_run(tmp_path_factory.mktemp("lca") / "run", LCA(small_network(), get_body_model()), people, False)
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +44,9 @@ def tokens(people: Path, lca_run: Path, tmp_path_factory: pytest.TempPathFactory
     where = ["--checkpoint", str(lca_run), "--data", str(people), "--output-dir", str(folder)]
     assert main(["tokenize", *where, *options]) == 0
     return folder
+
+
+@pytest.fixture(scope="session")
+def pipeline() -> GenLCAPipeline:
+    """A small untrained generator."""
+    return small_pipeline()

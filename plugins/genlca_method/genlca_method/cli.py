@@ -3,6 +3,9 @@
 import sys
 from collections.abc import Sequence
 
+from genlca_method.editing.command import EditConfig
+from genlca_method.editing.decode_command import DecodeConfig
+from genlca_method.evaluation.command import EvalConfig
 from genlca_method.latents.command import LatentsConfig
 from genlca_method.sampling.command import GenerateConfig
 from genlca_method.tokens.command import TokenizeConfig
@@ -14,6 +17,9 @@ SUBCOMMANDS = {
     "tokenize": TokenizeConfig,
     "latents": LatentsConfig,
     "generate": GenerateConfig,
+    "decode": DecodeConfig,
+    "edit": EditConfig,
+    "eval": EvalConfig,
 }
 """Configurations by name; the module of each has ``run(config)``."""
 

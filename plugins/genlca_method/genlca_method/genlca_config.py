@@ -46,10 +46,10 @@ genlca_tiny = MethodSpecification(
         machine=MachineConfig(device_type="cpu"),
         pipeline=GenLCATrainingPipelineConfig(
             datamanager=GenLCADataManagerConfig(people_per_step=16, said=0.5),
-            model=GenLCAModelConfig(size=SIZES["tiny"], conditioning=tiny_conditioning()),
-            average=WeightAverageConfig(decay=0.995),
+            model=GenLCAModelConfig(size=SIZES["tiny"], conditioning=tiny_conditioning(), drop=0.1, drop_pictures=0.7),
+            average=WeightAverageConfig(decay=0.99),
         ),
-        optimizers=_optimizers(lr=1e-3, warmup_steps=50),
+        optimizers=_optimizers(lr=2e-3, warmup_steps=30),
         max_num_iterations=3000,
         steps_per_save=500,
         steps_per_eval_batch=250,

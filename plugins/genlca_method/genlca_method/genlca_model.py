@@ -1,6 +1,6 @@
 """GenLCA's transformer as a nerfstudio model."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,8 @@ from lca_shared.tensors import Float, Tensor
 
 if TYPE_CHECKING:
     from genlca_method.training.people import FlowBatch
+    from lca_method.avatar.avatar import Avatar
+    from lca_method.viewing.signals import PanelState
 
 
 @dataclass
@@ -41,6 +43,8 @@ class GenLCAModelConfig(ModelConfig):
     """Noise levels and losses."""
     drop: float = 0.2
     """Share of people of whom a text or a part's picture is left out, each on its own."""
+    drop_pictures: float = 0.5
+    """Share of people of whom all pictures are left out, so that texts alone are learned."""
     drop_all: float = 0.1
     """Share of people of whom everything is left out, for classifier-free guidance."""
     gradient_checkpointing: bool = False
@@ -62,6 +66,7 @@ class GenLCAModel(Model):
 
     config: GenLCAModelConfig
     made_with: Tensor
+    _stage: "Callable[[], tuple[Avatar, PanelState]] | None" = None
 
     def populate_modules(self) -> None:
         """Make the transformer; sizes of tokens come with the metadata (``anchors``, ``latent_channels``,
@@ -108,7 +113,8 @@ class GenLCAModel(Model):
 
         conditions = self.conditioner(batch.captions, batch.pictures).to(batch.latents.device)
         if self.training:
-            conditions = dropped(conditions, self.config.drop, self.config.drop_all)
+            rates = self.config.drop, self.config.drop_all
+            conditions = dropped(conditions, *rates, pictures_rate=self.config.drop_pictures)
         shapes = self.transformer.normalised_shape(batch.shapes)
         return flow_losses(self.transformer, batch.latents, shapes, batch.valid, conditions, self.config.flow)
 
@@ -148,7 +154,36 @@ class GenLCAModel(Model):
         """Raises: RuntimeError: there are no rays here."""
         raise RuntimeError("a generator of people renders no rays; see `genlca generate`")
 
+    def show(self, stage: "Callable[[], tuple[Avatar, PanelState]]") -> None:
+        """Say where :meth:`get_outputs_for_camera` gets its avatar, on the model's device, and how it is driven."""
+        self._stage = stage
+
     @torch.no_grad()
     def get_outputs_for_camera(self, camera: Any, obb_box: Any = None) -> dict[str, Tensor]:
-        """Raises: RuntimeError: there is no viewer of samples yet."""
-        raise RuntimeError("the viewer shows no samples yet: look at the sheets of the evaluation, or `lca view`")
+        """What :meth:`show` was given, seen by one camera: ``rgb`` [height, width, 3], ``accumulation`` [height, width,
+        1], ``depth`` [height, width, 1] metres.
+
+        Raises:
+            RuntimeError: no pipeline has said what to show.
+        """
+        if self._stage is None:
+            raise RuntimeError("there is nobody to show: call GenLCAModel.show first")
+        from lca_method.batch import moved_to
+        from lca_method.lca_model_viewing import only_inside, single_camera, untraced
+        from lca_method.viewing.modes import pictured
+        from lca_method.viewing.signals import PanelState, signal_of
+        from lca_shared.rendering import rasterize
+
+        with untraced():
+            avatar, state = self._stage()
+            signal = moved_to(
+                signal_of(PanelState() if state.shown == "canonical" else state, avatar.body), self.device
+            )
+            still = not state.corrected or state.shown == "canonical"
+            gaussians = avatar.drive(signal.pose[0], signal.expression[0], pose_dependent=not still)
+            gaussians = gaussians if obb_box is None else only_inside(gaussians, obb_box)
+            seen_by, white = single_camera(camera).to(self.device), torch.ones(3, device=self.device)
+            drawn = rasterize(gaussians, seen_by)
+            rgb = pictured(gaussians, seen_by, state.mode, white)
+        return {name: value.movedim(0, -1) for name, value in
+                {"rgb": rgb, "accumulation": drawn.alpha, "depth": drawn.depth}.items()}  # fmt: skip

@@ -16,6 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from genlca_method.genlca_datamanager import GenLCADataManager, GenLCADataManagerConfig
 from genlca_method.genlca_model import GenLCAModel, GenLCAModelConfig
+from genlca_method.genlca_viewer import Asked, SamplePanel
 from lca_method.checkpoints import model_state
 from lca_method.ema import WeightAverage, WeightAverageConfig
 from lca_method.lca_trainer import user_errors_end_the_command
@@ -24,6 +25,7 @@ from lca_shared.tensors import Float, Tensor
 
 if TYPE_CHECKING:
     from genlca_method.sampling.pipeline import GenLCAPipeline
+    from lca_method.avatar.avatar import Avatar
 
 
 @dataclass
@@ -77,6 +79,8 @@ class GenLCATrainingPipeline(Pipeline):
             }
             from nerfstudio.data.scene_box import SceneBox
 
+            from lca_shared.body import get_body_model
+
             box = SceneBox(torch.tensor([[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0]]))
             count = len(self.datamanager.people)
             self._model = config.model.setup(
@@ -87,6 +91,9 @@ class GenLCATrainingPipeline(Pipeline):
         transformer.set_shape_statistics(*self.datamanager.people.shape_statistics())
         self.genlca.to(device)
         self.average = WeightAverage(transformer, config.average) if config.average.decay else None
+        self.samples = SamplePanel(get_body_model(), config.model.eval_steps, config.model.eval_guidance)
+        self._shown: "tuple[Asked, Avatar] | None" = None
+        self.genlca.show(lambda: (self.shown_sample(), self.samples.controls.state))
         if world_size > 1:
             devices = [local_rank] if torch.device(device).type == "cuda" else None
             wrapped = DistributedDataParallel(self._model, device_ids=devices, find_unused_parameters=True)
@@ -150,8 +157,10 @@ class GenLCATrainingPipeline(Pipeline):
 
     @torch.no_grad()
     def get_eval_image_metrics_and_images(self, step: int) -> tuple[dict[str, Any], dict[str, Any]]:
-        """A sheet of avatars generated from held-out prompts, and nothing to measure on it."""
+        """A sheet of avatars generated from held-out prompts, and nothing to measure on it; the viewer's sample is made
+        anew."""
         self.eval()
+        self._shown = None
         sheet = self.sample_sheet()
         self.train()
         return {"num_rays": sheet.shape[0] * sheet.shape[1]}, {"samples": sheet}
@@ -181,6 +190,17 @@ class GenLCATrainingPipeline(Pipeline):
         with self._averaged():
             made = self.sampler()(list(batch.captions), None, config.eval_steps, config.eval_guidance, 1, generator)
         return sheet(made.avatars, [given.get("whole") for given in batch.pictures], config.eval_size)
+
+    @torch.no_grad()
+    def shown_sample(self) -> "Avatar":
+        """What the viewer's panel asks for; kept until it asks for another or the next evaluation."""
+        asked = self.samples.asked
+        if self._shown is None or self._shown[0] != asked:
+            generator = torch.Generator().manual_seed(asked.seed)
+            with self._averaged():
+                made = self.sampler()(asked.prompt, None, asked.steps, asked.guidance, 1, generator)
+            self._shown = asked, made.avatars[0]
+        return self._shown[1]
 
     def sampler(self) -> "GenLCAPipeline":
         """The diffusers pipeline around the weights as they are now."""
@@ -222,6 +242,9 @@ class GenLCATrainingPipeline(Pipeline):
 
         shown = self.average is not None and self.config.average.evaluate
         return self.average.shown_by(self.genlca.transformer) if shown and self.average else nullcontext()
+
+    def finish_training(self, step: int) -> None:
+        """Nothing is left to do after the last step."""
 
     def get_param_groups(self) -> dict[str, Any]:
         """Those of the model."""

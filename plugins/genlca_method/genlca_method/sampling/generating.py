@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from genlca_method.editing.person import everywhere, write_person
 from genlca_method.sampling.command import GenerateConfig
 from genlca_method.sampling.pipeline import GenLCAPipeline
 from genlca_method.tokens.parts import IMAGE_PARTS
@@ -29,25 +30,32 @@ def generate(config: GenerateConfig) -> None:
             raise UserError(f"{path} exists already. Choose another --output-dir or --name, or give --overwrite.")
     images = dict(part_picture(given) for given in config.image)
     device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
-    made = load_pipeline(config.pipeline)
+    made = with_scheduler(load_pipeline(config.pipeline), config.scheduler)
     made.to(device)
-    if config.scheduler == "heun":
-        from diffusers import FlowMatchHeunDiscreteScheduler
-
-        made.scheduler = FlowMatchHeunDiscreteScheduler(shift=made.scheduler.config["shift"])
     generator = torch.Generator().manual_seed(config.seed)
     found = made(config.prompt, images, config.steps, config.guidance, config.num, generator)
     origin = {"method": "genlca", "prompt": config.prompt, "seed": config.seed, "steps": config.steps}
     origin |= {"guidance": config.guidance, "pipeline": config.pipeline, "pictures": sorted(images)}
     origin |= {f"lca_{name}": value for name, value in (made.decoder.config["checkpoint"] or {}).items()}
-    for path, avatar in zip(paths, found.avatars):
+    tokens = made.autoencoder.decode(found.latents)
+    for path, avatar, own, shape in zip(paths, found.avatars, tokens, found.shapes):
         record = AvatarRecord(path.name.removesuffix(SUFFIX), ("none: generated",), "generated", origin)
         save_avatar(avatar, record, path, overwrite=config.overwrite)
+        write_person(everywhere(own, shape), path, str((made.decoder.config["checkpoint"] or {}).get("sha256", "")))
         preview(avatar, path, config.turntable)
     print(
         f"Wrote {len(paths)} avatars to {config.output_dir}. Next: lca drive {paths[0]} --motion DATASET --output "
         "video.mp4"
     )
+
+
+def with_scheduler(pipeline: GenLCAPipeline, name: str) -> GenLCAPipeline:
+    """The pipeline with the scheduler of that name (euler or heun) and its own shift of noise levels."""
+    if name == "heun":
+        from diffusers import FlowMatchHeunDiscreteScheduler
+
+        pipeline.scheduler = FlowMatchHeunDiscreteScheduler(shift=pipeline.scheduler.config["shift"])
+    return pipeline
 
 
 def load_pipeline(place: str) -> GenLCAPipeline:

@@ -16,7 +16,7 @@ class TransformerSize:
 
 
 SIZES: dict[str, TransformerSize] = {
-    "tiny": TransformerSize(128, 4, 4, 2.0, patch=4),
+    "tiny": TransformerSize(128, 3, 4, 2.0, patch=4),
     "small": TransformerSize(512, 8, 8, 4.0),
     "paper": TransformerSize(),
 }

@@ -1,0 +1,172 @@
+"""Edits and completions of held-out synthetic people: ``python -m benchmarks.genlca_edits --pipeline RUN --tokens T``.
+
+*Edits*: the upper garment gets another colour by prompt (the person's own caption with one word changed), everything
+else is kept. *Completion*: an avatar from a sample that shows little of a person, where pictures of the person's first
+sample show more; scored against the avatar from the first sample, in the pixels (front and back) of the anchors that
+the first alone saw.
+"""
+
+import math
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import torch
+import tyro
+
+from benchmarks.machine import describe
+from genlca_method.editing.editing import edited
+from genlca_method.editing.person import TokenPerson
+from genlca_method.editing.regions import kept_anchors, parts_of
+from genlca_method.evaluation.attributes import words
+from genlca_method.evaluation.looks import REGIONS, anchor_regions, lab, look
+from genlca_method.latents.rendering import cameras_at
+from genlca_method.latents.token_data import never_shown
+from genlca_method.sampling.generating import load_pipeline
+from genlca_method.sampling.pipeline import GenLCAPipeline
+from genlca_method.tokens.shards import TokenSample, TokenShards
+from lca_dataparsers.pictures import write_picture
+from lca_dataparsers.synthetic.palette import CLOTH_COLORS
+from lca_method.avatar.avatar import Avatar
+from lca_shared.gaussians import Gaussians
+from lca_shared.rendering import rasterize
+from lca_shared.tensors import Bool, Float, Tensor
+
+_SIZE = 128
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to measure."""
+
+    pipeline: str
+    tokens: Path
+    output_dir: Path
+    people: int = 12
+    steps: int = 20
+    guidance: float = 4.0
+
+
+def avatar_of(made: GenLCAPipeline, person: TokenPerson) -> Avatar:
+    """Of tokens."""
+    return made.decoder.avatar(person.tokens, person.shape)
+
+
+def largest_difference(one: Avatar, other: Avatar, anchors: Bool[Tensor, "anchors"]) -> float:
+    """Of any number of any Gaussian of some anchors, at rest and with an arm raised and an expression."""
+    pose = one.rest_pose
+    arm = replace(pose, joint_rotations=pose.joint_rotations.clone())
+    arm.joint_rotations[one.body.driven_joints.index("upperarm01.L"), 1] = -0.7
+    each = anchors.repeat_interleave(one.networks.gaussians_per_token)
+    worst = 0.0
+    for driven, expression in ((pose, torch.zeros(52)), (arm, torch.full((52,), 0.3))):
+        pair = [avatar.drive(driven, expression) for avatar in (one, other)]
+        for field in fields(Gaussians):
+            first, second = (getattr(gaussians, field.name)[each] for gaussians in pair)
+            assert bool(torch.isfinite(second).all())
+            worst = max(worst, float((first - second).abs().max()))
+    return worst
+
+
+def views(avatar: Avatar, marks: Bool[Tensor, "anchors"] | None = None) -> tuple[Tensor, Tensor]:
+    """Pictures on white from in front and behind, and how much of each pixel the marked anchors make up."""
+    gaussians = avatar.drive(avatar.rest_pose)
+    each = avatar.networks.gaussians_per_token
+    marked = torch.ones(gaussians.count, 1) if marks is None else marks.float().repeat_interleave(each)[:, None]
+    drawn = rasterize(
+        replace(gaussians, colors=torch.cat([gaussians.colors, marked], -1)),
+        cameras_at(torch.tensor([0.0, math.pi]), _SIZE),
+    )
+    return (drawn.colors[:, :3] + 1 - drawn.alpha).clamp(0, 1), drawn.colors[:, 3:]
+
+
+def edits(made: GenLCAPipeline, samples: list[TokenSample], options: Options) -> Tensor:
+    """Print the table of edits; the sheet."""
+    regions = anchor_regions(made.decoder)
+    palette = lab(torch.tensor(list(CLOTH_COLORS.values())) / 255)
+    upper = parts_of(made.decoder)["upper"]
+    right, was, worst, rows = 0, 0, 0.0, []
+    for number, sample in enumerate(samples):
+        old = words(sample.info.attributes)["upper colour"]
+        others = [name for name in ("red", "white", "green", "navy", "yellow", "black") if name != old]
+        new = others[number % len(others)]
+        person = TokenPerson(sample.vectors, sample.counts > 0, sample.shape)
+        kept = kept_anchors({"upper": upper}, person.valid, change=("upper",))
+        about, worn = sample.info.caption.split(", wearing ")  # the outermost garment comes first
+        prompt = f"{about}, wearing {worn.replace(f'{old} ', f'{new} ', 1)}"
+        generator = torch.Generator().manual_seed(number)
+        after = edited(made, person, kept, prompt, steps=options.steps, guidance=options.guidance, generator=generator)
+        pair = avatar_of(made, person), avatar_of(made, after)
+        worst = max(worst, largest_difference(*pair, kept))
+        torsos = [look(one, regions, _SIZE).colors[0, REGIONS.index("torso")] for one in pair]
+        answers = [list(CLOTH_COLORS)[int((palette - torso).norm(dim=-1).argmin())] for torso in torsos]
+        was, right = was + (answers[0] == new), right + (answers[1] == new)
+        rows.append(torch.cat([*views(pair[0])[0], *views(pair[1])[0]], dim=-1))
+    count = len(samples)
+    print("| edits of the upper garment's colour | |\n|---|---|")
+    print(f"| people | {count} |\n| largest difference of any number of a kept Gaussian | {worst:.1e} |")
+    print(f"| torso, front, nearest to the new one of {len(CLOTH_COLORS)} named colours: before | {was}/{count} |")
+    print(f"| after | {right}/{count} |\n")
+    return torch.cat(rows, dim=-2)
+
+
+def completions(
+    made: GenLCAPipeline, pairs: list[tuple[TokenSample, TokenSample]], always: Tensor, options: Options
+) -> Tensor:
+    """Print the table of completions; the sheet."""
+    errors: dict[str, list[Tensor]] = {"as it was": [], "completed": [], "completed, with the caption": []}
+    pixels, rows = [], []
+    for number, (little, much) in enumerate(pairs):
+        valid = (little.counts > 0) | always
+        person, truth = TokenPerson(little.vectors, valid, little.shape), made.decoder.avatar(much.vectors, much.shape)
+        unseen = ~valid & (much.counts > 0)
+        real, where = views(truth, unseen)
+        found = [person]
+        for prompt in ("", little.info.caption):
+            generator = torch.Generator().manual_seed(number)
+            options_ = {"steps": options.steps, "guidance": options.guidance if prompt else 1.0}
+            found.append(edited(made, person, valid, prompt, generator=generator, **options_))
+        pictures = [views(avatar_of(made, one))[0] for one in found]
+        mask = (where > 0.5).float()
+        pixels.append(mask.sum())
+        for name, picture in zip(errors, pictures):
+            errors[name].append(((picture - real).square().mean(dim=1, keepdim=True) * mask).sum())
+        rows.append(torch.cat([*real, *pictures[0], *pictures[1], *pictures[2]], dim=-1))
+    total = torch.stack(pixels).sum()
+    print("| completion: against the avatar that saw those parts, there | PSNR, dB |\n|---|---|")
+    for name, found in errors.items():
+        print(f"| {name} | {float(-10 * torch.log10(torch.stack(found).sum() / total)):.2f} |")
+    print(f"\n{len(pairs)} people, {int(total)} pixels of {_SIZE} x {_SIZE} front and back pictures.")
+    return torch.cat(rows, dim=-2)
+
+
+@torch.no_grad()
+def main(options: Options) -> None:
+    """Print both tables and write sheets."""
+    shards, made = TokenShards(options.tokens), load_pipeline(options.pipeline)
+    made.set_progress_bar_config(disable=True)
+    always = never_shown(shards)
+    of_people: dict[str, list[TokenSample]] = {}
+    for index in shards.of_split("test"):
+        sample = shards[index]
+        of_people.setdefault(sample.info.subject, []).append(sample)
+    firsts = [samples[0] for samples in of_people.values() if "upper colour" in words(samples[0].info.attributes)]
+    print(describe() + "\n")
+    options.output_dir.mkdir(parents=True, exist_ok=True)
+
+    def gain(samples: list[TokenSample]) -> int:
+        return int(((samples[1].counts == 0) & (samples[0].counts > 0)).sum())
+
+    pairs = sorted((samples for samples in of_people.values() if len(samples) > 1), key=gain, reverse=True)
+    sheets = {
+        "edits": edits(made, firsts[: options.people], options),
+        "completions": completions(
+            made, [(two, one) for one, two in (p[:2] for p in pairs[: options.people])], always, options
+        ),
+    }
+    for name, sheet in sheets.items():
+        pixels: Float[Tensor, "h w 3"] = sheet[:, : 6 * _SIZE].movedim(0, -1)
+        write_picture((pixels * 255).round().byte().numpy(), options.output_dir / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

@@ -1,0 +1,1 @@
+"""Changing avatars: some tokens made anew, the others kept as they are."""

@@ -1,0 +1,71 @@
+"""Sampling in which some anchors follow a given person, and which may begin from that person with noise."""
+
+import math
+from typing import Any
+
+import torch
+
+from genlca_method.conditioning.tokens import ConditionTokens
+from genlca_method.sampling.guidance import guided_velocity, joined, parted
+from genlca_method.transformer.mmdit import GenLCATransformer
+from lca_shared.errors import UserError
+from lca_shared.tensors import Bool, Float, Tensor
+
+
+def resampled(
+    model: GenLCATransformer,
+    scheduler: Any,
+    conditions: ConditionTokens,
+    latents: Float[Tensor, "people anchors latent"],
+    shape: Float[Tensor, "people coefficients"],
+    kept: Bool[Tensor, "people anchors"],
+    valid: Bool[Tensor, "people anchors"],
+    *,
+    keep_shape: bool = True,
+    strength: float = 1.0,
+    steps: int = 30,
+    guidance: float = 3.0,
+    generator: torch.Generator | None = None,
+) -> tuple[Float[Tensor, "people anchors latent"], Float[Tensor, "people coefficients"]]:
+    """Latents and shapes in which what is not kept is made anew.
+
+    At every step, what is kept is put back as it would be at that noise level (inpainting as of Lugmayr et al. 2022,
+    without going back and forth); kept anchors that no picture showed are given to the model as unknown.
+
+    Args:
+        model: the transformer.
+        scheduler: a flow-matching scheduler of diffusers.
+        conditions: of each person.
+        latents: of the people as they are, normalised; at anchors that are neither kept nor valid anything finite.
+        shape: normalised.
+        kept: anchors that stay; their latents come back as they were.
+        valid: anchors of which pictures showed something.
+        keep_shape: the shape stays too.
+        strength: noise to begin from: 1 forgets what was there, small values change little.
+        steps: of the scheduler from noise; the share ``strength`` of them is taken.
+        guidance: scale of classifier-free guidance.
+        generator: of the noise, on the CPU.
+
+    Raises:
+        UserError: ``strength`` is not in (0, 1], or there are no steps.
+    """
+    if not 0 < strength <= 1 or steps < 1:
+        raise UserError("--strength must lie above 0 and not above 1, and --steps be at least 1.")
+    anchors, channels = latents.shape[1:]
+    fixed = torch.cat(
+        [kept.repeat_interleave(channels, dim=1), torch.full(shape.shape, keep_shape, device=kept.device)], dim=1
+    )
+    known = ~(kept & ~valid)
+    given = joined(latents, shape)
+    noise = torch.randn(given.shape, generator=generator).to(given)
+    scheduler.set_timesteps(steps, device=given.device)
+    looks = len(scheduler.timesteps)
+    begin = min(looks - 1, scheduler.order * math.floor(steps * (1 - strength)))
+    scheduler.set_begin_index(begin)
+    state = torch.lerp(given, noise, float(scheduler.sigmas[begin]))
+    for timestep in scheduler.timesteps[begin:]:
+        velocity = guided_velocity(model, state, timestep, conditions, guidance, known)
+        state = scheduler.step(velocity, timestep, state, return_dict=False)[0]
+        there = torch.lerp(given, noise, float(scheduler.sigmas[scheduler.step_index]))
+        state = torch.where(fixed, there, state)
+    return parted(torch.where(fixed, given, state), anchors, channels)
