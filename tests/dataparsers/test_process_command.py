@@ -18,6 +18,7 @@ from drawn_people import PERSON, process
 from PIL import Image
 
 from lca_dataparsers.dataset.reader import AvatarDataset
+from lca_dataparsers.processing.estimate import CHUNK
 from lca_shared.body import get_body_model
 
 
@@ -54,7 +55,7 @@ def test_a_stopped_run_goes_on(boxes, tmp_path: Path) -> None:
     assert AvatarDataset.open(tmp_path / "data").subjects == {}
     boxes.shown, boxes.stop_after = 0, None
     assert process(*arguments) == 0
-    assert boxes.shown == 60 - 24  # the first chunk was kept
+    assert boxes.shown == 60 - CHUNK  # the first chunk was kept
     assert len(AvatarDataset.open(tmp_path / "data").subjects["clip"]) == 60
     # other settings do not trust what is left
     boxes.stop_after, boxes.shown = 30, 0

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from lca_dataparsers.dataset.lights import LIGHTS_FILE
 from lca_dataparsers.dataset.reader import Subject
-from lca_dataparsers.dataset.schema import FRAMES_FILE, SUBJECT_FILE
+from lca_dataparsers.dataset.schema import FRAMES_FILE, SUBJECT_FILE, garment_path
 from lca_dataparsers.shards.format import LIGHTS_METADATA, SUBJECT_METADATA
 
 PICTURES = ("image", "mask")
