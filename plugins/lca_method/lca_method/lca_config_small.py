@@ -24,13 +24,15 @@ def _small() -> LCATrainerConfig:
         network,
         encoder=replace(network.encoder, patch_size=16),
         unseen_like_seen=True,
+        bare_offsets=0.04,
         placement=replace(
             network.placement,
             tokens=1024,
             gaussians_per_token=16,
-            hand_share=0.1,
-            eye_share=0.05,
-            mouth_share=0.08,
+            face_share=0.45,
+            hand_share=0.15,
+            eye_share=0.06,
+            mouth_share=0.12,
         ),
     )
     losses = config.pipeline.model.losses  # L1 alone covers hair and skirts with wide, blurred Gaussians
