@@ -37,6 +37,9 @@ ENTRY_POINTS = {
         ("nerfstudio.method_configs", "lca-garment"),
         ("nerfstudio.method_configs", "lca-garment-small"),
         ("nerfstudio.method_configs", "lca-garment-tiny"),
+        ("nerfstudio.method_configs", "lca-relight"),
+        ("nerfstudio.method_configs", "lca-relight-small"),
+        ("nerfstudio.method_configs", "lca-relight-tiny"),
     },
     "genlca-method": {
         ("console_scripts", "genlca"),
