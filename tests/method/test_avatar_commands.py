@@ -19,7 +19,7 @@ from lca_method.avatar.motion import Motion, leg_length
 from lca_method.avatar.motion_files import read_motion, write_motion
 from lca_method.avatar.resizing import resized
 from lca_method.avatar.retargeting import retargeted
-from lca_method.avatar.viewpoints import cameras_around, reach_of, recorded_cameras
+from lca_method.avatar.viewpoints import cameras_around, head_path, reach_of, recorded_cameras
 from lca_method.cli import main
 from lca_method.networks import LCA
 from lca_method.viewing.signals import PanelState, signal_of
@@ -266,6 +266,18 @@ def test_outstretched_arms_are_in_the_picture(body) -> None:
     assert (pixels > 0).all() and (pixels[..., 0] < 60).all() and (pixels[..., 1] < 160).all()
     narrow = project(cameras_around(body, torch.zeros(1, 3), (60, 160)), points)[0]
     assert not (narrow[..., 0] < 60).all()
+
+
+def test_a_camera_on_the_head_follows_it_where_the_body_leans(body) -> None:
+    upright = signal_of(PanelState({}), body).pose
+    leaning = replace(upright, root_rotation=torch.tensor([[0.7, 0.0, 0.3]]), root_translation=torch.ones(1, 3))
+    head = body.joint_names.index("head")
+    seen = []
+    for pose in (upright, leaning):
+        cameras = cameras_around(body, head_path(body, pose), (64, 64), view="head")
+        joint = body.posed(body.template_joints, pose).joints[:, head]
+        seen.append(project(cameras, joint[:, None])[0][0, 0])
+    torch.testing.assert_close(seen[0], seen[1], atol=0.05, rtol=0)
 
 
 def test_the_camera_goes_once_around(body) -> None:

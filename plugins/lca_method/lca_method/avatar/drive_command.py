@@ -90,7 +90,7 @@ def run(config: DriveConfig) -> None:
     from lca_method.avatar.motion_codes import with_codes
     from lca_method.avatar.motion_files import read_motion
     from lca_method.avatar.retargeting import retargeted
-    from lca_method.avatar.viewpoints import cameras_around, reach_of, recorded_cameras
+    from lca_method.avatar.viewpoints import cameras_around, head_path, reach_of, recorded_cameras
     from lca_shared.errors import UserError
 
     background = named_color(config.background)
@@ -127,7 +127,7 @@ def run(config: DriveConfig) -> None:
         pose = motion.signal.pose
         cameras = cameras_around(
             avatar.body,
-            pose.root_translation,
+            head_path(avatar.body, pose) if config.camera == "head" else pose.root_translation,
             config.size,
             view=config.camera,
             turns=config.turns,

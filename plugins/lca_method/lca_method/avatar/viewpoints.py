@@ -57,7 +57,7 @@ def cameras_around(
 
     Args:
         body: at the Gaussians' points, at rest.
-        root_translation: metres.
+        root_translation: metres; for ``head`` :func:`head_path`.
         size: width and height, pixels.
         view: ``front``: in front of a body that faces -Y; ``orbit``: around it, with the head's height kept; ``head``:
             in front of the face.
@@ -88,6 +88,19 @@ def cameras_around(
     matrices = look_at(eye, middle)
     intrinsics = pinhole_intrinsics(focal, width, height).expand(count, 3, 3)
     return Cameras(matrices, intrinsics, width, height)
+
+
+def head_path(body: CompactBody, pose: BodyPose) -> Float[Tensor, "frames 3"]:
+    """How far the head is from where it is at rest, metres: what a camera on the face follows.
+
+    Args:
+        body: of the person.
+        pose: ``[frames]``; leaning and turning move the head as the root's way does.
+    """
+    body = body.to("cpu")
+    head = body.joint_names.index("head")
+    pose = pose.to(dtype=torch.float32)
+    return body.posed(body.template_joints, pose).joints[..., head, :] - body.template_joints[head]
 
 
 def reach_of(body: CompactBody, pose: BodyPose) -> float:
