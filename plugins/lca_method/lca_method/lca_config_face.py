@@ -12,7 +12,7 @@ from lca_method.losses import LossConfig
 from lca_method.networks.driving import DrivingConfig
 from lca_method.networks.expression_encoder import ExpressionEncoderConfig
 
-FACE_TINY_STEPS = 220
+FACE_TINY_STEPS = 700
 
 
 def _face_tiny() -> LCATrainerConfig:
