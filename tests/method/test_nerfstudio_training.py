@@ -8,7 +8,7 @@ import torch
 from small_runs import parameters, small_network, small_run, trained
 
 from lca_method.checkpoints import latest_checkpoint
-from lca_method.lca_trainer import LCATrainer
+from lca_method.lca_trainer import GLOBAL_BUFFER, LCATrainer
 from lca_shared.errors import UserError
 
 
@@ -39,8 +39,12 @@ def test_a_resumed_run_ends_where_the_whole_run_ends(whole_run: LCATrainer, peop
     assert torch.equal(parameters(resumed), parameters(whole_run))
 
 
-def test_a_finished_run_resumes_to_itself(whole_run, people: Path, tmp_path: Path) -> None:
+def test_a_finished_run_resumes_to_itself(
+    whole_run: LCATrainer, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(GLOBAL_BUFFER, "step", raising=False)  # as in a fresh process
     again = small_run(people, tmp_path, steps=4)
+    again.logging.steps_per_log, again.logging.local_writer.enable = 4, True
     again.load_dir = whole_run.checkpoint_dir
     resumed = trained(again)
     assert latest_checkpoint(resumed.checkpoint_dir).name == "step-000000003.ckpt"

@@ -14,6 +14,7 @@ from nerfstudio.engine.optimizers import AdamOptimizerConfig, Optimizers
 from nerfstudio.engine.trainer import Trainer, TrainerConfig
 from nerfstudio.utils.decorators import check_main_thread
 from nerfstudio.utils.rich_utils import CONSOLE
+from nerfstudio.utils.writer import GLOBAL_BUFFER
 
 from lca_method.checkpoints import (
     check_checkpoint,
@@ -180,6 +181,7 @@ class LCATrainer(Trainer):
         planned = self.config.max_num_iterations
         self.config.max_num_iterations = max(0, planned - self._start_step)
         self.step = self._start_step - 1 if self.config.max_num_iterations == 0 else self._start_step
+        GLOBAL_BUFFER.setdefault("step", self.step)  # nerfstudio's log asks for it even where no step is left
         try:
             with user_errors_end_the_command():
                 super().train()
