@@ -52,7 +52,9 @@ def frame_table(table: pa.Table, path: str, info: DatasetInfo) -> FrameTable:
         column = table.column(name).combine_chunks()
         if name in ARRAY_FIELDS or name == VISIBLE_FIELD:
             shape = (len(table), *shapes[name])
-            flat = column.flatten().to_numpy(zero_copy_only=False)
+            plain = column.offset == 0 and column.null_count == 0 and len(column.values) == np.prod(shape)
+            whole = column.values if plain else column.flatten()  # the latter loads pyarrow.compute
+            flat = whole.to_numpy(zero_copy_only=False)
             if flat.size != int(np.prod(shape)):
                 raise SchemaError(f"{path}: column {name} does not hold {shape} numbers. Make the subject again.")
             columns[name] = flat.reshape(shape).astype(np.float32)

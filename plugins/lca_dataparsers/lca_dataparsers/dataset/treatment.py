@@ -4,7 +4,6 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 
@@ -44,22 +43,26 @@ class Treatment:
                 a, b, c = np.array(self.polynomials, np.float32).reshape(3, 3).T
                 values = (a * values + b) * values + c
             stored = np.clip(values + 0.5, 0, 255).astype(np.uint8)
-        return self._resized(self._undistorted(stored, cv2.INTER_LINEAR))
+        return self._resized(self._undistorted(stored))
 
     def person_mask(self, stored: np.ndarray) -> np.ndarray:
         """A stored mask (uint8 [h, w] or [h, w, c]) as it is seen: uint8 [h, w], 255 = person."""
         plain = MASK_RULES[self.mask](stored if stored.ndim == 2 else stored.max(axis=2))
-        return self._resized(self._undistorted(plain, cv2.INTER_LINEAR))
+        return self._resized(self._undistorted(plain))
 
-    def _undistorted(self, picture: np.ndarray, interpolation: int) -> np.ndarray:
+    def _undistorted(self, picture: np.ndarray) -> np.ndarray:
         if not any(self.distortion):
             return picture
+        import cv2  # readers of motions need no pictures
+
         maps = _undistortion(self, picture.shape[1], picture.shape[0])
-        return cv2.remap(picture, *maps, interpolation, borderMode=cv2.BORDER_CONSTANT)
+        return cv2.remap(picture, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
 
     def _resized(self, picture: np.ndarray) -> np.ndarray:
         if self.size == (0, 0) or self.size == (picture.shape[1], picture.shape[0]):
             return picture
+        import cv2
+
         shrinks = self.size[0] < picture.shape[1]
         return cv2.resize(picture, self.size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
@@ -83,6 +86,8 @@ def _undistortion(treatment: Treatment, width: int, height: int) -> tuple[np.nda
         if key in _MAPS:
             _MAPS.move_to_end(key)
             return _MAPS[key]
+    import cv2
+
     fx, fy, cx, cy = treatment.intrinsics
     matrix = np.array([[fx, 0, cx - 0.5], [0, fy, cy - 0.5], [0, 0, 1]])  # OpenCV's pixel centres are integers
     distortion = np.array(treatment.distortion, float)

@@ -1,10 +1,13 @@
 """``lca drive``: an avatar and a motion into a video."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
+
+from lca_method.avatar.starting import collector_paused
 
 if TYPE_CHECKING:
     from lca_method.avatar.relight_drawing import Look
@@ -78,6 +81,13 @@ def run(config: DriveConfig) -> None:
     Raises:
         UserError: the avatar or the motion cannot be used, or the output cannot be written.
     """
+    with ExitStack() as starting:
+        starting.enter_context(collector_paused())
+        _film(config, starting)
+
+
+def _film(config: DriveConfig, starting: ExitStack) -> None:
+    """:func:`run`; closes ``starting`` after the first frame."""
     import time
 
     import torch
@@ -142,7 +152,9 @@ def run(config: DriveConfig) -> None:
     with VideoWriter(config.output, rate) if video else PictureWriter(config.output) as writer:
         for frame in frames:
             writer.add(frame)
-            first = time.monotonic() if writer.count == 1 else first
+            if writer.count == 1:
+                first = time.monotonic()
+                starting.close()
     ended = time.monotonic()
     sustained = (writer.count - 1) / (ended - first) if writer.count > 1 else 1 / (ended - begun)
     print(

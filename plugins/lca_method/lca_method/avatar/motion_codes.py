@@ -7,9 +7,7 @@ import torch
 
 from lca_method.avatar.avatar import Avatar
 from lca_method.avatar.motion import Motion
-from lca_method.avatar.recorded import recorded
 from lca_method.batch import moved_to
-from lca_method.crops import CropReader, CropSizes
 from lca_method.networks.driving import LearnedExpression
 from lca_shared.errors import UserError
 
@@ -35,6 +33,9 @@ def with_codes(motion: Motion, avatar: Avatar, path: Path, subject: str | None =
     expression = avatar.driving_vector.expression
     if not isinstance(expression, LearnedExpression) or not path.is_dir():
         return motion
+    from lca_method.avatar.recorded import recorded
+    from lca_method.crops import CropReader, CropSizes  # most avatars need no pictures to move
+
     source = recorded(path, subject)
     rows = source.rows
     if len(rows) != len(motion):

@@ -3,22 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from lca_dataparsers.dataset.reader import Subject
-from lca_dataparsers.dataset.schema import DatasetInfo
 from lca_method.avatar.bvh import Up, read_bvh_motion
 from lca_method.avatar.motion import Motion, leg_length
-from lca_method.avatar.recorded import moments, recorded
 from lca_method.avatar.smplx_motion import SMPLX_ARRAYS, is_smplx, smplx_motion
 from lca_method.batch import DrivingSignal
 from lca_shared.body import get_body_model
 from lca_shared.body.model import BodyPose
 from lca_shared.errors import UserError
 from lca_shared.storage import atomic_path
+
+if TYPE_CHECKING:
+    from lca_dataparsers.dataset.reader import Subject
+    from lca_dataparsers.dataset.schema import DatasetInfo
 
 NPZ_SCHEMA = 1
 _POSE = tuple(f.name for f in fields(BodyPose))
@@ -54,16 +55,20 @@ def read_motion(path: Path, subject: str | None = None, up: Up | None = None) ->
             f"{path} is not a motion. Make one with `lca-data process {path} --output-dir D`, then give D; or give an "
             ".npz or .bvh file."
         )
+    from lca_method.avatar.recorded import recorded  # readers of datasets load Arrow, which files need not wait for
+
     source = recorded(path, subject)
     return motion_of(source.person, source.dataset.info)
 
 
-def motion_of(subject: Subject, info: DatasetInfo) -> Motion:
+def motion_of(subject: "Subject", info: "DatasetInfo") -> Motion:
     """How a person of a dataset moved: of a studio capture each moment counts once.
 
     Raises:
         UserError: the person has no usable frame.
     """
+    from lca_method.avatar.recorded import moments
+
     frames = subject.frames
     rows = moments(subject)
     if not rows:
@@ -77,7 +82,7 @@ def motion_of(subject: Subject, info: DatasetInfo) -> Motion:
     )
 
 
-def motion_of_rows(subject: Subject, info: DatasetInfo, rows: Sequence[int]) -> Motion:
+def motion_of_rows(subject: "Subject", info: "DatasetInfo", rows: Sequence[int]) -> Motion:
     """How a person of a dataset stood in some frames, a second apart."""
     frames = subject.frames
     confidence = torch.from_numpy(frames["joint_confidence"][list(rows)]).float()
