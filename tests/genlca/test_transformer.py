@@ -10,6 +10,7 @@ from diffusers import FlowMatchEulerDiscreteScheduler
 from genlca_method.conditioning.tokens import MODALITIES, ConditionTokens, dropped, together
 from genlca_method.transformer.flow import drawn_levels, flow_losses, shift_for, shifted
 from genlca_method.transformer.flow_config import FlowConfig
+from genlca_method.transformer.given import drawn_given
 from genlca_method.transformer.mmdit import GenLCATransformer
 from genlca_method.transformer.patches import neighbours
 from lca_shared.errors import UserError
@@ -238,3 +239,42 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
     loaded = GenLCATransformer.from_pretrained(tmp_path)
     with torch.no_grad():
         assert torch.equal(loaded(latents, shape, time, given)[0], model(latents, shape, time, given)[0])
+
+
+def test_what_is_given_clean_is_marked_and_needs_no_velocity() -> None:
+    model, (latents, shape, time), told = small(patch=4), some_state(), some_conditions()
+    given = drawn_given(model.positions, 2, 1.0, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        first, second = (model(latents, shape, time, told, None, one)[0] for one in (None, given))
+    assert not torch.allclose(first, second)
+    valid = torch.ones(2, ANCHORS).bool()
+
+    def loss(away: float) -> torch.Tensor:
+        """With the velocities of the given anchors that much off."""
+        with torch.no_grad():
+            model.latent_out.bias.fill_(0.0)
+        found = model.latent_out.register_forward_hook(
+            lambda _, __, out: out + away * given.anchors[:, model.groups].repeat_interleave(8, dim=-1)
+        )
+        try:
+            with torch.no_grad(), pytest.MonkeyPatch.context() as patch:
+                patch.setattr("genlca_method.transformer.flow.drawn_given", lambda *_: given)
+                generator = torch.Generator().manual_seed(5)
+                return flow_losses(model, latents, shape, valid, told, FlowConfig(), generator)["latents"]
+        finally:
+            found.remove()
+
+    torch.testing.assert_close(loss(0.0), loss(100.0))
+
+
+def test_drawn_given_is_one_side_or_what_lies_outside_of_a_slab() -> None:
+    points = torch.randn(400, 3, generator=torch.Generator().manual_seed(0))
+    given = drawn_given(points, 600, 0.5, torch.Generator().manual_seed(1))
+    some = given.anchors.any(dim=1)
+    assert abs(float(some.float().mean()) - 0.5) < 0.06 and not given.shape[~some].any()
+    shares = given.anchors[some].float().mean(dim=1)
+    assert 0.14 < shares.min() < 0.2 and 0.8 < shares.max() < 0.86
+    middles = torch.stack([points[row].mean(dim=0).norm() for row in given.anchors[some]])
+    assert (middles > 0.5).any() and (middles < 0.2).any()  # sides; outsides of slabs, which lie around the middle
+    everybody = drawn_given(points, 3, 0.0)
+    assert not everybody.anchors.any() and not everybody.shape.any()

@@ -7,6 +7,7 @@ import torch
 
 from genlca_method.conditioning.tokens import ConditionTokens
 from genlca_method.sampling.guidance import guided_velocity, joined, parted
+from genlca_method.transformer.given import Given
 from genlca_method.transformer.mmdit import GenLCATransformer
 from lca_shared.errors import UserError
 from lca_shared.tensors import Bool, Float, Tensor
@@ -29,8 +30,8 @@ def resampled(
 ) -> tuple[Float[Tensor, "people anchors latent"], Float[Tensor, "people coefficients"]]:
     """Latents and shapes in which what is not kept is made anew.
 
-    At every step, what is kept is put back as it would be at that noise level (inpainting as of Lugmayr et al. 2022,
-    without going back and forth); kept anchors that no picture showed are given to the model as unknown.
+    What is kept is given to the model without noise at every step, as in training (``transformer.given``); kept
+    anchors that no picture showed are unknown to it.
 
     Args:
         model: the transformer.
@@ -56,16 +57,16 @@ def resampled(
         [kept.repeat_interleave(channels, dim=1), torch.full(shape.shape, keep_shape, device=kept.device)], dim=1
     )
     known = ~(kept & ~valid)
-    given = joined(latents, shape)
-    noise = torch.randn(given.shape, generator=generator).to(given)
-    scheduler.set_timesteps(steps, device=given.device)
+    given = Given(kept, torch.full(kept.shape[:1], keep_shape, device=kept.device))
+    there = joined(latents, shape)
+    noise = torch.randn(there.shape, generator=generator).to(there)
+    scheduler.set_timesteps(steps, device=there.device)
     looks = len(scheduler.timesteps)
     begin = min(looks - 1, scheduler.order * math.floor(steps * (1 - strength)))
     scheduler.set_begin_index(begin)
-    state = torch.lerp(given, noise, float(scheduler.sigmas[begin]))
+    state = torch.where(fixed, there, torch.lerp(there, noise, float(scheduler.sigmas[begin])))
     for timestep in scheduler.timesteps[begin:]:
-        velocity = guided_velocity(model, state, timestep, conditions, guidance, known)
+        velocity = guided_velocity(model, state, timestep, conditions, guidance, known, given)
         state = scheduler.step(velocity, timestep, state, return_dict=False)[0]
-        there = torch.lerp(given, noise, float(scheduler.sigmas[scheduler.step_index]))
         state = torch.where(fixed, there, state)
-    return parted(torch.where(fixed, given, state), anchors, channels)
+    return parted(state, anchors, channels)

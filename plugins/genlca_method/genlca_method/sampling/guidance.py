@@ -3,6 +3,7 @@
 import torch
 
 from genlca_method.conditioning.tokens import ConditionTokens, together
+from genlca_method.transformer.given import Given
 from genlca_method.transformer.mmdit import GenLCATransformer
 from lca_shared.tensors import Bool, Float, Tensor
 
@@ -29,6 +30,7 @@ def guided_velocity(
     conditions: ConditionTokens,
     scale: float,
     valid: Bool[Tensor, "people anchors"] | None = None,
+    given: Given | None = None,
 ) -> Float[Tensor, "people m"]:
     """``without + scale (with - without)`` conditions; at scale 1 only "with" is computed.
 
@@ -39,12 +41,14 @@ def guided_velocity(
         conditions: of each person.
         scale: of guidance.
         valid: as of the transformer.
+        given: as of the transformer; with and without conditions.
     """
     sizes = (model.config["anchors"], model.config["latent_channels"])
     if scale == 1.0:
-        return joined(*model(*parted(state, *sizes), timestep.expand(len(state)), conditions, valid))
+        return joined(*model(*parted(state, *sizes), timestep.expand(len(state)), conditions, valid, given))
     both = together([conditions, conditions.nothing()])
     twice = torch.cat([state, state])
     shown = None if valid is None else torch.cat([valid, valid])
-    with_, without = joined(*model(*parted(twice, *sizes), timestep.expand(len(twice)), both, shown)).chunk(2)
+    clean = None if given is None else given.twice()
+    with_, without = joined(*model(*parted(twice, *sizes), timestep.expand(len(twice)), both, shown, clean)).chunk(2)
     return without + scale * (with_ - without)

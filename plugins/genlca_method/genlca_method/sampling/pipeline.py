@@ -2,19 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from diffusers.utils.outputs import BaseOutput
 from diffusers.utils.torch_utils import randn_tensor
+from huggingface_hub import HfApi, snapshot_download
 
 from genlca_method.conditioning.encoders import Conditioner, ConditioningConfig
 from genlca_method.latents.autoencoder import TokenAutoencoder
+from genlca_method.sampling.card import pipeline_card
 from genlca_method.sampling.decoder import LCADecoder
 from genlca_method.sampling.guidance import guided_velocity, joined, parted
 from genlca_method.transformer.mmdit import GenLCATransformer
 from lca_method.avatar.avatar import Avatar
+from lca_method.hub.failures import hub_errors
 from lca_method.plain_configs import from_plain
 from lca_shared.errors import UserError
 from lca_shared.tensors import Float, Tensor
@@ -36,7 +41,7 @@ class GenLCAPipeline(DiffusionPipeline):
     """Generates avatars.
 
     Parts: ``transformer``, ``autoencoder`` (latents to tokens), ``decoder`` (tokens to avatars), ``scheduler`` (any of
-    diffusers' flow-matching schedulers). ``from_pretrained``, ``save_pretrained`` and ``push_to_hub`` are diffusers'.
+    diffusers' flow-matching schedulers). ``save_pretrained`` is diffusers'.
     """
 
     model_cpu_offload_seq = "transformer->autoencoder->decoder"
@@ -107,6 +112,53 @@ class GenLCAPipeline(DiffusionPipeline):
         avatars = self.avatars(latents, shape) if output_type == "avatar" else []
         self.maybe_free_model_hooks()
         return GenLCAOutput(avatars=avatars, latents=latents, shapes=shape)
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, **kwargs: Any) -> "GenLCAPipeline":
+        """As of ``DiffusionPipeline``, of a folder or a name on the Hub. From the Hub all files are fetched first:
+        diffusers would look there for the code of parts that this package has.
+
+        Raises:
+            UserError: the Hub refuses, or cannot be reached.
+        """
+        place = pretrained_model_name_or_path
+        if not Path(place).is_dir():
+            options = ("revision", "cache_dir", "token", "local_files_only", "force_download")
+            given = {name: kwargs.pop(name) for name in options if name in kwargs}
+            with hub_errors(place):
+                place = snapshot_download(str(place), allow_patterns=["*.json", "*.safetensors"], **given)
+        return super().from_pretrained(place, **kwargs)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        licence: str = "unknown",
+        trained_on: str = "",
+        commit_message: str = "GenLCA pipeline",
+        private: bool | None = None,
+        token: str | None = None,
+        create_pr: bool = False,
+    ) -> str:
+        """Share all parts as safetensors and JSON, with a card of their own in place of diffusers' empty one.
+
+        Args: ``OWNER/NAME``, made if it is not there; licence of the weights; for the card, what it has learnt from;
+            the rest as of diffusers.
+
+        Returns:
+            Address of the commit.
+
+        Raises:
+            UserError: the Hub refuses, or cannot be reached.
+        """
+        with hub_errors(repo_id), TemporaryDirectory() as folder:
+            api = HfApi(token=token)
+            found = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
+            self.save_pretrained(folder)
+            pipeline_card(self, found, licence, trained_on).save(Path(folder) / "README.md")
+            commit = api.upload_folder(
+                folder_path=folder, repo_id=found, commit_message=commit_message, create_pr=create_pr
+            )
+        return str(commit)
 
     @torch.no_grad()
     def avatars(

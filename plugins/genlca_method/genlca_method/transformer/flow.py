@@ -9,6 +9,7 @@ import torch
 
 from genlca_method.conditioning.tokens import ConditionTokens
 from genlca_method.transformer.flow_config import FlowConfig
+from genlca_method.transformer.given import drawn_given
 from genlca_method.transformer.mmdit import GenLCATransformer
 from lca_shared.tensors import Bool, Float, Tensor
 
@@ -47,7 +48,8 @@ def flow_losses(
     config: FlowConfig,
     generator: torch.Generator | None = None,
 ) -> dict[str, Float[Tensor, ""]]:
-    """Weighted losses of a step: ``latents`` (mean squared error of velocities over valid anchors) and ``shape``.
+    """Weighted losses of a step: ``latents`` (mean squared error of velocities over valid anchors that are not given)
+    and ``shape``.
 
     Args:
         model: the transformer.
@@ -63,9 +65,17 @@ def flow_losses(
     noisy = torch.lerp(latents, noise, levels[:, None, None])
     noisy_shape = torch.lerp(shape, shape_noise, levels[:, None])
     shown = valid if config.placeholder else None
-    found, found_shape = model(noisy, noisy_shape, levels * TIMESTEPS, conditions, shown)
+    given = drawn_given(model.positions, len(latents), config.given, generator) if config.given else None
+    if given is not None:
+        noisy = torch.where(given.anchors[..., None], latents, noisy)
+        noisy_shape = torch.where(given.shape[:, None], shape, noisy_shape)
+    found, found_shape = model(noisy, noisy_shape, levels * TIMESTEPS, conditions, shown, given)
     errors = (found - (noise - latents)).square().mean(dim=-1)
     weights = valid.to(errors) if config.masked_loss else torch.ones_like(errors)
+    shape_weights = weights.new_ones(len(weights))
+    if given is not None:
+        weights, shape_weights = weights * ~given.anchors, shape_weights * ~given.shape
     of_latents = (errors * weights).sum() / weights.sum().clamp(min=1.0)
-    of_shape = (found_shape - (shape_noise - shape)).square().mean()
+    shape_errors = (found_shape - (shape_noise - shape)).square().mean(dim=-1)
+    of_shape = (shape_errors * shape_weights).sum() / shape_weights.sum().clamp(min=1.0)
     return {"latents": of_latents, "shape": config.shape_weight * of_shape}

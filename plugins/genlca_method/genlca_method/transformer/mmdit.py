@@ -2,7 +2,8 @@
 
 Latents and conditions have their own weights and attend jointly; time and the mean condition set shifts, scales and
 gates of every layer (AdaLN); queries and keys are normalised. Where an anchor is comes from its point on the template.
-Small models read several neighbouring anchors as one token (``patch``).
+Small models read several neighbouring anchors as one token (``patch``). Anchors of a person who is to be changed or
+completed may be given as they are, without noise and marked as such.
 
 What the layers give is not the velocity itself but what of it cannot be read off the noisy values. Latents and noise
 have deviation 1, so that ``x (2 level - 1) / (level^2 + (1 - level)^2)`` is the best guess from ``x`` alone, and the
@@ -21,6 +22,7 @@ from torch import nn
 
 from genlca_method.conditioning.tokens import MODALITIES, ConditionTokens
 from genlca_method.transformer.block import JointBlock, modulated
+from genlca_method.transformer.given import Given
 from genlca_method.transformer.patches import neighbours
 from lca_method.networks.fourier import fourier_features, fourier_width
 from lca_shared.tensors import Bool, Float, Tensor
@@ -71,6 +73,8 @@ class GenLCATransformer(ModelMixin, ConfigMixin):
         )
         self.placeholder = nn.Parameter(0.02 * torch.randn(patch, width))
         self.shape_place = nn.Parameter(0.02 * torch.randn(width))
+        self.given_mark = nn.Parameter(torch.zeros(patch, width))
+        self.given_shape_mark = nn.Parameter(torch.zeros(width))
         self.conditions_in = nn.ModuleDict(
             {
                 "text": nn.Sequential(nn.LayerNorm(text_channels), nn.Linear(text_channels, width)),
@@ -117,6 +121,7 @@ class GenLCATransformer(ModelMixin, ConfigMixin):
         timestep: Float[Tensor, "people"],
         conditions: ConditionTokens,
         valid: Bool[Tensor, "people anchors"] | None = None,
+        given: Given | None = None,
     ) -> tuple[Float[Tensor, "people anchors latent"], Float[Tensor, "people coefficients"]]:
         """Velocities of latents and shape.
 
@@ -127,13 +132,19 @@ class GenLCATransformer(ModelMixin, ConfigMixin):
             conditions: texts and pictures of parts; may be empty.
             valid: anchors whose latents are known; a learned vector stands for the others, and what is in ``latents``
                 there has no influence. None = all.
+            given: what is not noisy but as it is to be; velocities there mean nothing. None = nothing.
         """
         known = latents if valid is None else torch.where(valid[..., None], latents, 0.0)
         hidden = self.latent_in(known[:, self.groups].flatten(2))
         if valid is not None:
             hidden = hidden + (~valid[:, self.groups]).to(hidden) @ self.placeholder
+        if given is not None:
+            clean = given.anchors if valid is None else given.anchors & valid
+            hidden = hidden + clean[:, self.groups].to(hidden) @ self.given_mark
         hidden = hidden + self.place(fourier_features(self.positions[self.groups].mean(dim=1), self.frequencies))
         whole = (self.shape_in(shape) + self.shape_place)[:, None]
+        if given is not None:
+            whole = whole + given.shape[:, None, None].to(hidden) * self.given_shape_mark
         hidden = torch.cat([whole, hidden], dim=1)
         context, seen = self._context(conditions)
         weights = seen[..., None].to(context)
