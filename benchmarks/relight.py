@@ -22,7 +22,8 @@ from lca_dataparsers.pictures import write_picture
 from lca_method.avatar.relight_maps import read_environment, shipped_names
 from lca_method.batch import stacked
 from lca_method.crops import CropReader, CropSizes
-from lca_method.networks.relight_shading import Shaded, shaded
+from lca_method.networks.relight import relit
+from lca_method.networks.relight_shading import Shaded
 from lca_method.networks.relit_people import lit_people
 from lca_method.stage_light import lights_of, stage_lights
 from lca_method.target_lights import SYNTHETIC_STRENGTH
@@ -97,7 +98,7 @@ def measured(
     for index, row in enumerate(targets):
         camera, mask = views.cameras[0, index], views.masks[0, index]
         unlit = draw(posed[0, index], camera)
-        lit = shaded(draw(buffers[0, index], camera), camera, lights_of(stage, 0, index))
+        lit = relit(buffers[0, index], camera, lights_of(stage, 0, index), draw)
         image = views.images[0, index]
         rows.append({"kind": "stage", **compared(lit, unlit, image, mask)})
         exact = None if truth is None else truth.intrinsics(row, camera)
@@ -111,7 +112,7 @@ def measured(
             image, mask = truth.under_map(row, camera, environment)
             light = Lights.of_environment(environment)
             lit_one = lit_people(network, code, views.driving, light, albedo=True)[0, index]
-            lit = shaded(draw(lit_one, camera), camera, light)
+            lit = relit(lit_one, camera, light, draw)
             unlit = draw(posed[0, index], camera)
             rows.append({"kind": "maps", **compared(lit, unlit, image, mask)})
             sheet.append(strip(image, unlit, lit, truth.intrinsics(row, camera), mask))

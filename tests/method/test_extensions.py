@@ -37,7 +37,11 @@ def test_what_a_checkpoint_lacks_starts_fresh(config: LCAConfig, body: CompactBo
     name = "network.node_head.last.weight"
     assert torch.equal(begun[name], ours[name])
     older = dict(from_text_tensor(theirs["made_with"]))  # of a release that knew no such field
-    older["network"].pop("deformer")
+    switched_off = older["network"].pop("deformer")
+    again = with_fresh_extensions({**theirs, "made_with": text_tensor(older)}, ours)
+    assert differences(made[0], from_text_tensor(again["made_with"])) == []
+    switched_off.pop("reach")  # of a release whose extension had fewer settings
+    older["network"]["deformer"] = switched_off
     again = with_fresh_extensions({**theirs, "made_with": text_tensor(older)}, ours)
     assert differences(made[0], from_text_tensor(again["made_with"])) == []
 

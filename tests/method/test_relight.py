@@ -19,6 +19,7 @@ from lca_shared.body import BodyPose, CompactBody
 from lca_shared.body.anchors import SurfacePoints
 from lca_shared.cameras import Cameras, pinhole_intrinsics
 from lca_shared.errors import UserError
+from lca_shared.gaussians import Gaussians
 from lca_shared.lighting.environment import Environment, prefiltered
 from lca_shared.lighting.equirectangular import directions_of, solid_angles
 from lca_shared.lighting.lights import Lights
@@ -144,6 +145,34 @@ def test_turning_light_and_person_together_changes_nothing(
     torch.testing.assert_close(
         torch.einsum("ij,jp->ip", turn, before.normal[:, person]), after.normal[:, person], atol=2e-3, rtol=0
     )
+
+
+def test_the_far_side_does_not_darken_the_near_one() -> None:
+    """Two thin layers: the one in front is half transparent, the one behind looks away and is dark."""
+    facing = torch.tensor([0.0, -1.0, 0.0])
+    side = torch.linspace(-0.1, 0.1, 9)
+    places = torch.cartesian_prod(side, torch.zeros(1), side + 0.9)
+    means = torch.cat([places, places + torch.tensor([0.0, 0.2, 0.0])])
+    bright = torch.arange(len(means)) < len(places)
+    channels = torch.cat(
+        [
+            torch.where(bright[:, None], 0.8, 0.0).expand(-1, 3),
+            torch.where(bright[:, None], facing, -facing),
+            torch.where(bright[:, None], torch.tensor([1.0, 0.0, 1.0]), torch.tensor([1.0, 0.0, 0.0])),
+        ],
+        dim=-1,
+    )
+    turned = torch.tensor([1.0, 0, 0, 0]).expand(len(means), 4)
+    opacities = torch.where(bright, 0.3, 0.99)
+    layers = Gaussians(means, turned, torch.full((len(means), 3), 0.02), opacities, channels)
+    shown = relit(layers, camera(), Lights.none(), draw)
+    inside = shown.alpha[0] > 0.9
+    assert int(inside.sum()) >= 4
+    torch.testing.assert_close(shown.alpha, draw(layers, camera()).alpha)  # as opaque as it was
+    assert float(shown.diffuse[:, inside].min()) > 0.75
+    assert float(shown.shadow[:, inside].min()) > 0.9
+    behind = relit(layers[~bright], camera(), Lights.none(), draw)  # alone it is what is seen
+    assert float(behind.diffuse.max()) < 1e-6 and float(behind.alpha.max()) > 0.9
 
 
 def test_light_is_linear_but_for_what_is_clamped(

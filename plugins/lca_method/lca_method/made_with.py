@@ -10,6 +10,8 @@ from lca_shared.body.compact_body import CompactBody
 EXTENSIONS: Mapping[str, str] = {"deformer": "node_head.", "relight": "relight."}
 """What post-training may add to a trained network: fields of ``LCAConfig``, off by default, and how the names of their
 weights begin."""
+_SWITCHES: Mapping[str, str] = {"deformer": "nodes", "relight": "lobes"}
+"""The field of an extension that is 0 where the extension is off, whatever its other fields say."""
 
 
 def made_with(config: LCAConfig, body: CompactBody) -> dict[str, Any]:
@@ -43,7 +45,7 @@ def with_fresh_extensions(theirs: Mapping[str, Any], ours: Mapping[str, Any]) ->
         return dict(theirs)
     made, wanted, usual = from_text_tensor(theirs["made_with"]), from_text_tensor(ours["made_with"]), plain(LCAConfig())
     for name in EXTENSIONS:
-        if made["network"].get(name, usual[name]) == usual[name]:  # off
+        if made["network"].get(name, usual[name])[_SWITCHES[name]] == 0:  # whichever other fields it knew
             made["network"][name] = wanted["network"][name]
     prefixes = tuple(f"network.{prefix}" for prefix in EXTENSIONS.values())
     fresh = {name: value for name, value in ours.items() if name.startswith(prefixes)}

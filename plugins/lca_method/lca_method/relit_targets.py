@@ -6,8 +6,7 @@ import torch
 
 from lca_method.batch import TargetViews
 from lca_method.networks.lca import LCA
-from lca_method.networks.relight import in_training
-from lca_method.networks.relight_shading import shaded
+from lca_method.networks.relight import in_training, relit
 from lca_method.networks.relit_people import lit_people
 from lca_method.networks.subject import SubjectCode
 from lca_method.stage_light import lights_of, stage_lights
@@ -47,13 +46,16 @@ def relit_targets(
     lights = stage_lights(targets.lights, strength)
     buffers = lit_people(network, code, targets.driving, lights)
     people, frames = buffers.batch_shape
-    black = background.new_zeros(buffers.colors.shape[-1])
+
+    def draw(gaussians: Gaussians, camera: Cameras) -> Rendering:
+        return render(gaussians, camera, background.new_zeros(gaussians.colors.shape[-1]))
+
     pictures = []
     for person in range(people):
         for frame in range(frames):
             camera = targets.cameras[person, frame]
-            drawn = render(buffers[person, frame], camera, black)
-            pictures.append(in_training(shaded(drawn, camera, lights_of(lights, person, frame)), background))
+            light = lights_of(lights, person, frame)
+            pictures.append(in_training(relit(buffers[person, frame], camera, light, draw), background))
     colors, alpha = (
         torch.stack([getattr(picture, name) for picture in pictures]).unflatten(0, (people, frames))
         for name in ("colors", "alpha")

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 import torch
 
 from lca_method.avatar.avatar import Avatar
+from lca_method.networks.relight import relit
 from lca_method.networks.relight_intrinsics import Intrinsic
-from lca_method.networks.relight_shading import Shaded, shaded
+from lca_method.networks.relight_shading import Shaded
 from lca_shared.body.model import BodyPose
 from lca_shared.cameras import Cameras
 from lca_shared.errors import UserError
@@ -68,7 +69,7 @@ def lit_frame(
 ) -> Shaded:
     """A frame's radiance; arguments and errors as of :func:`relit_picture`."""
     buffers = lit_buffers(avatar, gaussians, pose, pose_hidden, lights, albedo)
-    return shaded(rasterize(buffers, camera), camera, lights)
+    return relit(buffers, camera, lights, rasterize)
 
 
 def lit_buffers(

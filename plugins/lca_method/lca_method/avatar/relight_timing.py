@@ -14,13 +14,13 @@ from lca_method.avatar.relight_maps import shipped_names
 from lca_method.avatar.relight_options import LightOptions, look_of
 from lca_method.avatar.viewpoints import cameras_around
 from lca_method.networks.relight_diffuse import PoseChanges, lit_gaussians
-from lca_method.networks.relight_shading import shaded
+from lca_method.networks.relight_shading import facing_camera, shaded
 from lca_shared.body.model import BodyPose
 from lca_shared.gaussians import Gaussians
 from lca_shared.rendering import rasterize
 
 PARTS = ("driving", "body's shadows", "shadow network", "diffuse light", "rasterizer", "deferred pass")
-"""driving: all that moves the Gaussians; rasterizer: nine channels in place of three; deferred pass: shine, tone curve
+"""driving: all that moves the Gaussians; rasterizer: ten channels in place of three; deferred pass: shine, tone curve
 and the background, per pixel."""
 _WARM_UP = 3
 
@@ -69,7 +69,9 @@ def timed_relit_frames(avatar: Avatar, size: int, frames: int) -> FrameTiming:
             return lit_gaussians(transfer, gaussians, look.lights, shadows, changes, frames=frames)
 
         took["diffuse light"], buffers = timed(device, light)
-        took["rasterizer"], drawn = timed(device, partial(rasterize, buffers, camera))
+        took["rasterizer"], drawn = timed(
+            device, lambda buffers=buffers: rasterize(facing_camera(buffers, camera), camera)
+        )
 
         def deferred(drawn: object = drawn) -> torch.Tensor:
             picture = shaded(drawn, camera, look.lights)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from torch import nn
 from lca_method.networks.relight_config import RelightConfig
 from lca_method.networks.relight_diffuse import PoseChanges, lit_gaussians
 from lca_method.networks.relight_head import TransferDeltas, TransferHead
-from lca_method.networks.relight_shading import Shaded, shaded
+from lca_method.networks.relight_shading import Shaded, facing_camera, shaded
 from lca_method.networks.shadow_body import ShadowBody
 from lca_method.networks.shadow_layout import shadow_layout
 from lca_method.networks.shadow_network import ShadowNetwork
@@ -98,9 +98,9 @@ class Relight(nn.Module):
         return self._shadow_body[1]
 
 
-def relit(buffers: Gaussians, cameras: Cameras, lights: Lights, draw: Draw) -> Shaded:
-    """Draw and shade one picture (no batch axes)."""
-    return shaded(draw(buffers, cameras), cameras, lights)
+def relit(buffers: Gaussians, camera: Cameras, lights: Lights, draw: Draw) -> Shaded:
+    """Draw and shade one picture (no batch axes). Args: of ``lit_gaussians``; the light; what rasterizes."""
+    return shaded(draw(facing_camera(buffers, camera), camera), camera, lights)
 
 
 def in_training(picture: Shaded, background: Float[Tensor, "3"]) -> Rendering:

@@ -11,6 +11,7 @@ import torch
 
 from lca_method.networks.relight_diffuse import CHANNELS
 from lca_shared.cameras import Cameras
+from lca_shared.gaussians import Gaussians
 from lca_shared.lighting.lights import Lights
 from lca_shared.lighting.spherical_gaussian import mirrored, normalized_value, reflection_sharpness
 from lca_shared.rendering import Rendering
@@ -18,6 +19,10 @@ from lca_shared.tensors import Float, Tensor
 
 _SEEN = 0.02
 """Pixels with less alpha are not shaded."""
+_TURNING = 0.25
+"""Cosine between a Gaussian's normal and the view direction at which it counts wholly; at minus that, not at all."""
+_AWAY = 0.02
+"""What a Gaussian counts that looks away: where there are no others, it is what is seen."""
 
 
 @dataclass(frozen=True)
@@ -38,19 +43,37 @@ class Shaded:
     """Where it was rasterized."""
 
 
+def facing_camera(buffers: Gaussians, camera: Cameras) -> Gaussians:
+    """The Gaussians as they are rasterized for :func:`shaded`: what looks away from the camera counts for little.
+
+    Gaussians in front are never quite opaque. Without light what shows through them has nearly their own colour; the
+    far side of a lit person is dark, and would make dark patches. Channels are multiplied by a weight, which is
+    the last channel of the result; alpha stays as it is.
+
+    Args:
+        buffers: of ``lit_gaussians``, without batch axes.
+        camera: without batch axes.
+    """
+    start = CHANNELS["diffuse"]  # normals come next
+    normals = buffers.colors[..., start : start + 3].detach()
+    toward = torch.nn.functional.normalize(camera.world_centers().to(normals) - buffers.means.detach(), dim=-1)
+    turned = (((normals * toward).sum(-1, keepdim=True) / _TURNING + 1) / 2).clamp(0, 1)
+    weight = _AWAY + (1 - _AWAY) * turned.square() * (3 - 2 * turned)
+    return buffers.with_colors(torch.cat([buffers.colors * weight, weight], dim=-1))
+
+
 def shaded(buffers: Rendering, camera: Cameras, lights: Lights) -> Shaded:
     """Shade one picture.
 
     Args:
-        buffers: of ``lit_gaussians``, over black, without batch axes.
+        buffers: of :func:`facing_camera`, over black, without batch axes.
         camera: that they were drawn for, without batch axes.
         lights: without batch axes.
     """
     seen = buffers.alpha[0] > _SEEN
-    alpha = buffers.alpha[0][seen]
     widths = [width for name, width in CHANNELS.items() if name != "albedo"]
-    rest = len(buffers.colors) - sum(widths)
-    values = buffers.colors[:, seen].mT / alpha[:, None]
+    rest = len(buffers.colors) - 1 - sum(widths)
+    values = buffers.colors[:-1, seen].mT / buffers.colors[-1, seen].clamp(min=_SEEN * _AWAY)[:, None]
     diffuse, normal, roughness, specular, shadow, albedo = values.split([*widths, rest], dim=-1)
     normal = torch.nn.functional.normalize(normal, dim=-1, eps=1e-6)
     ray = viewing_rays(camera).to(values)[seen]
