@@ -70,7 +70,7 @@ class Show:
         self._coarse, self._whole, self._client_side = coarse, whole, client_side
         self._wake = threading.Event()
         self._changed_at = time.monotonic()
-        self._splats = BrowserSplats(server)
+        self._splats = BrowserSplats(server, avatar)
         self._skinning: SkinningView | None = None
         self._ended = False
         offers = PanelOffers(
