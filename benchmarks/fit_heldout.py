@@ -36,7 +36,8 @@ def observed(clip: Path, most: int | None) -> ClipObservations:
     """Detections of the frames of a clip's first shot in which a person was found (or those in an ``.npz``)."""
     if clip.suffix == ".npz":
         observations = ClipObservations.load(clip)[: most or 10**9]
-        return observations[np.flatnonzero(observations.seen)]
+        seen = observations[np.flatnonzero(observations.seen)]
+    return replace(seen, camera_path=np.zeros_like(seen.camera_path))  # all in the axes of each picture's own camera
     source = open_source(clip, max_frames=most)
     shots = find_shots(source)
     if len(shots) > 1:
@@ -47,7 +48,8 @@ def observed(clip: Path, most: int | None) -> ClipObservations:
         estimate_source(source, folder, [estimator], long_side=1280)
         estimator.close()
         observations = concatenate(folder.load()[0])
-    return observations[np.flatnonzero(observations.seen)]
+    seen = observations[np.flatnonzero(observations.seen)]
+    return replace(seen, camera_path=np.zeros_like(seen.camera_path))  # all in the axes of each picture's own camera
 
 
 def predicted(fit: ClipFit, at: np.ndarray, times: np.ndarray) -> dict[str, np.ndarray]:

@@ -65,6 +65,9 @@ class ClipObservations:
     """Pixels of the reduced mask per pixel of the image."""
     person_boxes: np.ndarray
     """[T, 4] left, top, right, bottom of the person in the picture, pixels."""
+    camera_path: np.ndarray
+    """[T, 3] how far the background has moved since the first frame: right and down at the picture's middle (shares of
+    the long side), and its turn there (radians, clockwise); see :mod:`.camera_motion`. Zeros where the camera stands."""
     focal_prior: float | None = None
     """Focal length in pixels from the picture's metadata, or None."""
 
@@ -149,6 +152,7 @@ def empty_observations(
         masks=np.zeros(mask_shape, np.uint8),
         mask_scale=scale,
         person_boxes=unseen(4),
+        camera_path=np.zeros((frames, 3), np.float32),
         focal_prior=focal_prior,
     )
 

@@ -24,6 +24,7 @@ _FIGURES = {
     "foot_slide": ("feet that look still move, mean", "mm/frame"),
     "limit_violations": ("frames beyond joint limits", "share"),
     "focal": ("focal length", "pixels"),
+    "camera_turn": ("camera turns by at most", "degrees"),
 }
 
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
+from lca_dataparsers.processing.camera_motion import camera_turns
 from lca_dataparsers.processing.fitting.camera import focal_prior
 from lca_dataparsers.processing.fitting.config import FitConfig
 from lca_dataparsers.processing.fitting.expression import gaze_confidence, neutral_blendshapes
@@ -16,7 +17,14 @@ from lca_dataparsers.processing.fitting.limits import make_limit_table
 from lca_dataparsers.processing.fitting.optimise import Problem, run_stage, stage_cost
 from lca_dataparsers.processing.fitting.point_body import FEW_SURFACE_POINTS, get_point_body
 from lca_dataparsers.processing.fitting.quality import mask_overlap, measure_frames, refusal
-from lca_dataparsers.processing.fitting.result import NO_PERSON, ClipFit, FitQuality, body_pose, world_camera
+from lca_dataparsers.processing.fitting.result import (
+    NO_PERSON,
+    ClipFit,
+    FitQuality,
+    body_pose,
+    in_first_camera,
+    world_camera,
+)
 from lca_dataparsers.processing.fitting.side_by_side import side_by_side
 from lca_dataparsers.processing.fitting.stages import ALIGN, COARSE_STAGES, FINE_STAGES, ORIENT, PERSON_STAGES
 from lca_dataparsers.processing.fitting.start import placed, start_state
@@ -35,7 +43,7 @@ def fit_clip(
     config: FitConfig | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> ClipFit:
-    """Fit the body model to one person over T frames of a static camera.
+    """Fit the body model to one person over T frames of one camera, which stands or turns.
 
     One shape and one focal length are read from up to ``config.shape_frames`` frames spread over the clip; then poses
     are found window by window, first for a few frames a second, then for all. (Independent frames that fit into one
@@ -179,6 +187,11 @@ def _result(
     """Everything about all frames, also those without a person."""
     frames, seen = len(observations), np.flatnonzero(observations.seen)
     body = get_body_model("anny")
+    focal = problem.focal * float(state.log_focal.exp())
+    turns = torch.from_numpy(camera_turns(observations.camera_path, focal, max(observations.image_size))).float()
+    moved = state
+    if observations.camera_path.any():
+        moved = in_first_camera(state, problem.body.of_shape(state.shape)[1][0], turns[torch.from_numpy(seen)])
     chunks = [np.arange(start, min(start + 300, len(seen))) for start in range(0, len(seen), 300)]
     measured: list[dict[str, np.ndarray]] = []
     seen_of: dict[str, list[torch.Tensor]] = {
@@ -189,10 +202,12 @@ def _result(
         part = state[torch.from_numpy(chunk)]
         joint_seen = _doubting_hidden_arms(problem, targets, part).joint_seen
         points = replace(problem, body=problem.body.without_surface())
-        measured.append(measure_frames(points.predict(targets, part), targets, problem.limits))
+        prediction = points.predict(targets, part)
+        in_world = prediction if moved is state else points.predict(targets, moved[torch.from_numpy(chunk)])
+        measured.append(measure_frames(prediction, in_world, targets, problem.limits))
         for name, parts in seen_of.items():
             parts.append(joint_seen if name == "joint_seen" else getattr(targets, name))
-    state, camera, intrinsics = world_camera(state, problem.focal, observations.image_size)
+    state, camera, intrinsics = world_camera(moved, problem.focal, observations.image_size)
     nearest = torch.from_numpy(_nearest(frames, seen))
     there = torch.from_numpy(observations.seen)
 
@@ -202,7 +217,9 @@ def _result(
 
     pose = body_pose(state[nearest], spread("gaze"))
     width, height = observations.image_size
-    cameras = Cameras(camera.expand(frames, 4, 4), intrinsics.expand(frames, 3, 3), width, height)
+    turned = torch.eye(4).repeat(frames, 1, 1)
+    turned[:, :3, :3] = turns
+    cameras = Cameras(turned @ camera, intrinsics.expand(frames, 3, 3), width, height)
     chunks = [slice(start, start + 50) for start in range(0, frames, 50)]
     overlaps = side_by_side(
         lambda rows: mask_overlap(body, state.shape, pose[rows], cameras[rows], observations[rows]), chunks

@@ -16,6 +16,7 @@ from lca_dataparsers.processing.observations import ClipObservations
 from lca_shared.body import BodyPose
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.cameras import Cameras, project
+from lca_shared.rotations import matrix_to_rotation_vector
 from lca_shared.tensors import Float, Tensor
 
 COUNTED_WEIGHT = 0.06
@@ -30,8 +31,18 @@ LIMIT_TOLERANCE = 0.1
 """Radians beyond a limit that count as a violation."""
 
 
-def measure_frames(prediction: Prediction, targets: Targets, limits: LimitTable) -> dict[str, np.ndarray]:
-    """Residuals, accelerations and angles of fitted frames: fields of :class:`FitQuality` but the masks'."""
+def measure_frames(
+    prediction: Prediction, in_world: Prediction, targets: Targets, limits: LimitTable
+) -> dict[str, np.ndarray]:
+    """Residuals, accelerations and angles of fitted frames: fields of :class:`FitQuality` but the masks'.
+
+    Args:
+        prediction: before each frame's own camera: what its picture shows.
+        in_world: the same poses before the first frame's camera: how the person moves. The same where the camera
+            stands.
+        targets: what the pictures show.
+        limits: of the joints' angles.
+    """
     body = prediction.body
     distance = (prediction.pixels["body"] - targets.body).norm(dim=-1) / targets.person_height[:, None]
     point_weight = torch.tensor(list(BODY_LANDMARKS.values()))
@@ -39,15 +50,15 @@ def measure_frames(prediction: Prediction, targets: Targets, limits: LimitTable)
     counted = (targets.body_weight / point_weight > COUNTED_WEIGHT) & below_head
     face = (prediction.pixels["face"] - targets.face).norm(dim=-1) / targets.face_size[:, None]
     names = [i for i, name in enumerate(body.joint_names) if name.startswith(BODY_JOINTS)]
-    relative = prediction.joints[:, names] - prediction.state.translation[:, None]
+    relative = in_world.joints[:, names] - in_world.state.translation[:, None]
     nan = torch.full((), torch.nan)
     return {
         "body_residuals": torch.where(counted, 100.0 * distance, nan).numpy(),
         "face_residuals": torch.where(targets.face_seen[:, None] > 0, 100.0 * face, nan).numpy(),
         "acceleration": _acceleration(relative),
-        "root_acceleration": _acceleration(prediction.state.translation[:, None]),
-        "total_acceleration": _acceleration(prediction.joints[:, names]),
-        "foot_slide": _foot_slide(prediction, targets),
+        "root_acceleration": _acceleration(in_world.state.translation[:, None]),
+        "total_acceleration": _acceleration(in_world.joints[:, names]),
+        "foot_slide": _foot_slide(in_world, targets),
         "limit_excess": limits.excess(prediction.state.rotations).amax(dim=(1, 2)).numpy(),
     }
 
@@ -95,7 +106,7 @@ def measure_fit(fit: ClipFit) -> dict[str, Any]:
     Keys: ``frames``, ``usable_share``, ``refused`` (count by reason), ``body_median`` and ``body_p90`` (% of height),
     ``face_median`` and ``face_p90`` (% of face size), ``iou_median``, ``inside_median``, ``acceleration``,
     ``root_acceleration``, ``total_acceleration`` (means, mm/frame^2), ``foot_slide`` (mean, mm/frame),
-    ``limit_violations`` (share of frames), ``focal`` (pixels).
+    ``limit_violations`` (share of frames), ``focal`` (pixels), ``camera_turn`` (degrees at most, from the first frame).
     """
     quality = fit.quality
     refused = [reason for reason in fit.reasons if reason]
@@ -115,7 +126,14 @@ def measure_fit(fit: ClipFit) -> dict[str, Any]:
         "foot_slide": _mean(quality.foot_slide),
         "limit_violations": _mean((quality.limit_excess > LIMIT_TOLERANCE).astype(np.float32)),
         "focal": float(fit.cameras.intrinsics[0, 0, 0]),
+        "camera_turn": camera_turn(fit.cameras),
     }
+
+
+def camera_turn(cameras: Cameras) -> float:
+    """How far any of the cameras [T] is turned from the first, degrees."""
+    rotations = cameras.camera_from_world[:, :3, :3]
+    return float(matrix_to_rotation_vector(rotations @ rotations[0].mT).norm(dim=-1).max().rad2deg())
 
 
 def _foot_slide(prediction: Prediction, targets: Targets) -> Float[np.ndarray, "frames"]:

@@ -1,6 +1,6 @@
 """What a fit gives back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -40,11 +40,12 @@ class FitQuality:
 
 @dataclass(frozen=True)
 class ClipFit:
-    """One person, a pose per frame, and a static camera.
+    """One person, a pose per frame, and a camera that stands or turns about its centre.
 
-    World: Z up as far as the picture tells (the camera is taken to be level), metres. Its origin is where the body
-    model's own origin (near the navel) stands in the middle of the clip, so that ``root_translation`` is near zero
-    and a person at rest who faces the camera has no rotation at all. The camera stands at -Y and looks along +Y.
+    World: Z up as far as the picture tells (the first frame's camera is taken to be level), metres. Its origin is
+    where the body model's own origin (near the navel) stands in the middle of the clip, so that ``root_translation``
+    is near zero and a person at rest who faces the camera has no rotation at all. The camera stands at -Y; in the
+    first frame it looks along +Y.
     """
 
     shape: Float[Tensor, "coefficients"]
@@ -53,7 +54,7 @@ class ClipFit:
     expression: Float[Tensor, "frames 52"]
     """Zero where the face was not seen."""
     cameras: Cameras
-    """[T], all the same."""
+    """[T], all at one place, of one focal length."""
     joint_confidence: Float[Tensor, "frames driven"]
     """0 = the joint was not seen, its rotation is the prior's; 1 = seen."""
     face_confidence: Float[Tensor, "frames"]
@@ -67,13 +68,34 @@ class ClipFit:
     """Why a frame is not usable; empty where it is."""
 
 
+def in_first_camera(
+    state: FitState, root_at_rest: Float[Tensor, "3"], camera_from_first: Float[Tensor, "frames 3 3"]
+) -> FitState:
+    """Poses as the first frame's camera has them in front of it, from poses that each frame's camera has.
+
+    Args:
+        state: poses in the axes of each frame's camera (the fit's world).
+        root_at_rest: the root joint's rest position, metres.
+        camera_from_first: how each frame's camera is turned, in the axes of a camera.
+    """
+    axes = state.translation.new_tensor(CAMERA_FROM_WORLD)
+    first_from_own = axes.mT @ camera_from_first.to(axes).mT @ axes
+    root = root_at_rest + state.translation
+    return replace(
+        state,
+        root_start=first_from_own @ state.root,
+        root_delta=torch.zeros_like(state.root_delta),
+        translation=(first_from_own @ root[..., None])[..., 0] - root_at_rest,
+    )
+
+
 def world_camera(
     state: FitState, focal: float, image_size: tuple[int, int]
 ) -> tuple[FitState, Float[Tensor, "4 4"], Float[Tensor, "3 3"]]:
     """Move the world's origin from the camera to the person.
 
     Returns:
-        The state with its translations in that world, ``camera_from_world`` and intrinsics.
+        The state with its translations in that world, the first frame's ``camera_from_world``, and intrinsics.
     """
     middle = state.translation.median(dim=0).values
     rotation = state.translation.new_tensor(CAMERA_FROM_WORLD)

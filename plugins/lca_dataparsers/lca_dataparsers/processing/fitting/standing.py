@@ -1,4 +1,4 @@
-"""Which feet stand, as far as a picture tells: those that are seen and do not move in it."""
+"""Which feet stand, as far as a picture tells: those that are seen and do not move in it while the camera stands."""
 
 import numpy as np
 
@@ -26,6 +26,7 @@ def still_feet(observations: ClipObservations, height: Float[np.ndarray, "frames
     frames, times = len(observations), observations.times.astype(np.float64)
     still = np.zeros((frames, 2), np.float32)
     visible = landmark_visibility(observations)
+    background = max(observations.image_size) * observations.camera_path[:, :2].astype(np.float64)
     for side, points in enumerate(FOOT_POINTS):
         place = np.nan_to_num(observations.body_points[:, list(points)]).mean(axis=1)
         seen = visible[:, list(points[1:])].min(axis=1) > SEEN
@@ -39,5 +40,7 @@ def still_feet(observations: ClipObservations, height: Float[np.ndarray, "frames
             if spread <= 0.0:
                 continue
             speed = np.linalg.norm((moment[:, None] * place[there]).sum(axis=0)) / spread / height[frame]
+            pan = np.linalg.norm((moment[:, None] * background[there]).sum(axis=0)) / spread / height[frame]
+            speed = max(speed, pan)
             still[frame, side] = np.clip((MOVING - speed) / (MOVING - STILL), 0.0, 1.0)
     return still
