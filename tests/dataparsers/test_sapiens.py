@@ -88,7 +88,7 @@ def test_points_are_where_heat_maps_peak(tmp_path: Path) -> None:
     picture[151, 97, 1] = 255
 
     class Finder(Nothing):
-        def people(self, image: np.ndarray) -> list[Sighting]:
+        def people(self, image: np.ndarray, expected: np.ndarray | None = None) -> list[Sighting]:
             return [somebody(np.zeros((260, 200), np.uint8))]
 
     pose = SapiensPose("sapiens", Finder, tmp_path, "cpu")
@@ -146,7 +146,7 @@ def test_sapiens2_is_read_through_transformers(tmp_path: Path) -> None:
     assert alpha.shape == (260, 200) and not alpha.any()
 
     class Finder(Nothing):
-        def people(self, image: np.ndarray) -> list[Sighting]:
+        def people(self, image: np.ndarray, expected: np.ndarray | None = None) -> list[Sighting]:
             return [somebody(body)]
 
     assert len(SapiensPose("sapiens2", Finder, tmp_path, "cpu").people(picture)) == 1

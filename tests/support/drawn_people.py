@@ -24,7 +24,7 @@ class BoxEstimator:
     shown = 0
     stop_after: int | None = None
 
-    def people(self, image: np.ndarray) -> list[Sighting]:
+    def people(self, image: np.ndarray, expected: np.ndarray | None = None) -> list[Sighting]:
         import cv2
 
         BoxEstimator.shown += 1

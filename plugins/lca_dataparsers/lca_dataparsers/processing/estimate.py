@@ -1,38 +1,27 @@
 """All pictures of a source through the detectors, chunk by chunk, on several threads, resumable."""
 
-import bisect
-import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
 from itertools import islice
 
 import cv2
 import numpy as np
 
+from lca_dataparsers.processing.ahead import ahead
 from lca_dataparsers.processing.change_meter import ChangeMeter
-from lca_dataparsers.processing.choosing import THE_LARGEST, PersonChoice, PersonChooser, TrackFollower
+from lca_dataparsers.processing.choosing import THE_LARGEST, PersonChoice
 from lca_dataparsers.processing.decode import Picture, Source
 from lca_dataparsers.processing.estimators import PersonDetails, PersonEstimator, Sighting
-from lca_dataparsers.processing.estimators.protocol import ExpectedHands
-from lca_dataparsers.processing.filters import (
-    DUPLICATE,
-    DUPLICATE_CHANGE,
-    NO_FILTERS,
-    TOO_MANY,
-    FilterConfig,
-)
-from lca_dataparsers.processing.hand_following import expected_hands
-from lca_dataparsers.processing.notes import BLANK, NO_PERSON, FrameNote, is_blank, refused_person, sharpness
+from lca_dataparsers.processing.filters import NO_FILTERS, TOO_MANY, FilterConfig
+from lca_dataparsers.processing.looking import Chunk, Team
+from lca_dataparsers.processing.notes import NO_PERSON, FrameNote, refused_person, sharpness
 from lca_dataparsers.processing.observations import ClipObservations, empty_observations
 from lca_dataparsers.processing.work_folder import WorkFolder
 
 CHUNK = 16
-"""Pictures per chunk of a clip. Four chunks are on their way at a time: so much memory, and so much work for a killed
+"""Pictures per chunk of a clip. Six chunks are on their way at a time: so much memory, and so much work for a killed
 run to lose."""
-HAND_STRIDE = 4
-"""Pictures of a chunk in which both hands are always looked for."""
 
 
 def estimate_source(
@@ -63,35 +52,43 @@ def estimate_source(
         return
     chunks, notes = folder.load()
     progress(len(notes))
-    size = 1 if source.kind == "photos" else CHUNK
+    photos = source.kind == "photos"
     chooser = choice.chooser(source.track, _last_box(chunks))
     done = len(notes)
     del chunks, notes  # a long clip's would lie about while the rest is detected
-    idle: queue.SimpleQueue[PersonEstimator] = queue.SimpleQueue()
-    for estimator in estimators:
-        idle.put(estimator)
     with (
         closing(source.pictures()) as pictures,
-        ThreadPoolExecutor(len(estimators) + 1) as pool,
+        ThreadPoolExecutor(len(estimators)) as pool,
+        ThreadPoolExecutor(2) as sides,
         ThreadPoolExecutor(1) as writer,
     ):
-        rest = _prepared(pictures, done, long_side)
-        team = _Team(pool, idle)
+        team = Team(pool, estimators, filters)
+        going: list[tuple[Chunk, Future[list[PersonDetails | None]]]] = []
         written: Future[None] | None = None
-        chunk = team.begun(_take(rest, size), filters)
-        while chunk.pictures:
-            coming = pool.submit(_take, rest, size)  # decoding and writing go on meanwhile
-            own = chooser if source.kind != "photos" else choice.chooser()
-            chunk.choose(own, filters)
-            probes = team.submit_probes(chunk)
-            after = team.begun(coming.result(), filters)  # nobody waits for the last of this chunk
-            observations, notes, masks = _observed(chunk, team.details(chunk, probes), filters)
+        before: Chunk | None = None
+
+        def finish() -> None:
+            nonlocal written
+            chunk, details = going.pop(0)
+            observations, notes, masks = _observed(chunk, details.result(), filters)
             if written is not None:
                 written.result()
             images = [picture.image for picture in chunk.pictures]
             written = writer.submit(folder.add, observations, notes, images, masks)
             progress(len(chunk.pictures))
-            chunk = after
+
+        taken = _in_chunks(_prepared(pictures, done, long_side), 1 if photos else CHUNK)
+        with closing(ahead(taken)) as decoded, closing(ahead(team.looked(decoded, apart=photos))) as looked:
+            for chunk in looked:
+                if photos:
+                    chooser, before = choice.chooser(), None
+                team.choose(chunk, chooser, first=before is None)
+                going.append((chunk, sides.submit(team.detailed, chunk, before)))
+                before = chunk
+                if len(going) > 1:
+                    finish()
+            while going:
+                finish()
         if written is not None:
             written.result()
     folder.finish(list(source.notices))
@@ -109,8 +106,11 @@ def _prepared(pictures: Iterator[Picture], done: int, long_side: int) -> Iterato
             yield fitted, change
 
 
-def _take(pictures: Iterator[tuple[Picture, float]], count: int) -> list[tuple[Picture, float]]:
-    return list(islice(pictures, count))
+def _in_chunks(
+    pictures: Iterator[tuple[Picture, float]], count: int
+) -> Generator[list[tuple[Picture, float]], None, None]:
+    while chunk := list(islice(pictures, count)):
+        yield chunk
 
 
 def _last_box(chunks: list[ClipObservations]) -> np.ndarray | None:
@@ -118,106 +118,8 @@ def _last_box(chunks: list[ClipObservations]) -> np.ndarray | None:
     return boxes[-1] if boxes else None
 
 
-@dataclass
-class _Chunk:
-    """Some pictures on their way through the detectors."""
-
-    pictures: list[Picture]
-    changes: list[float]
-    early: list[str]
-    """Why a picture is not looked at; empty if it is."""
-    looks: list[Future[list[Sighting]]]
-    people: list[list[Sighting]] = field(default_factory=list)
-    chosen: list[Sighting | None] = field(default_factory=list)
-
-    def choose(self, chooser: PersonChooser | TrackFollower, filters: FilterConfig) -> None:
-        """Say who is followed, in order."""
-        self.people = [look.result() for look in self.looks]
-        self.chosen = [chooser.choose(found, picture.time) for found, picture in zip(self.people, self.pictures)]
-        if filters.max_people is not None:
-            enough = filters.max_people
-            self.chosen = [p if len(found) <= enough else None for p, found in zip(self.chosen, self.people)]
-
-
-class _Team:
-    """Estimators on threads. Tasks of one chunk fill the gaps that another's leave."""
-
-    def __init__(self, pool: ThreadPoolExecutor, idle: "queue.SimpleQueue[PersonEstimator]") -> None:
-        self._pool, self._idle = pool, idle
-
-    def begun(self, taken: list[tuple[Picture, float]], filters: FilterConfig) -> _Chunk:
-        """Begin to look for people."""
-        pictures, changes = [picture for picture, _ in taken], [change for _, change in taken]
-        early = [_not_looked_at(picture, change, filters) for picture, change in taken]
-        looks = [self._pool.submit(self._look, *one) for one in zip(pictures, early)]
-        return _Chunk(pictures, changes, early, looks)
-
-    def submit_probes(self, chunk: _Chunk) -> dict[int, "Future[PersonDetails | None]"]:
-        """Begin with the pictures in which both hands are looked for."""
-        count = len(chunk.pictures)
-        rows = sorted({*range(0, count, HAND_STRIDE), count - 1})
-        return {row: self._pool.submit(self._look_closer, chunk, row, (True, True), None) for row in rows}
-
-    def details(self, chunk: _Chunk, probes: dict[int, "Future[PersonDetails | None]"]) -> list[PersonDetails | None]:
-        """Details of all pictures. Looking all over for hands costs as much as all the rest, so between two pictures,
-        :data:`HAND_STRIDE` apart, they are only looked for where these have them.
-        """
-        known = {row: probe.result() for row, probe in probes.items()}
-        rest = {
-            row: self._pool.submit(self._look_closer, chunk, row, *_likely_hands(row, chunk.chosen, known))
-            for row in range(len(chunk.pictures))
-            if row not in known
-        }
-        return [known[row] if row in known else rest[row].result() for row in range(len(chunk.pictures))]
-
-    def _look(self, picture: Picture, reason: str) -> list[Sighting]:
-        if reason:
-            return []
-        estimator = self._idle.get()
-        try:
-            return estimator.people(picture.image)
-        finally:
-            self._idle.put(estimator)
-
-    def _look_closer(
-        self, chunk: _Chunk, row: int, hands: tuple[bool, bool], expected: ExpectedHands | None
-    ) -> PersonDetails | None:
-        person = chunk.chosen[row]
-        if person is None:
-            return None
-        estimator = self._idle.get()
-        try:
-            return estimator.details(chunk.pictures[row].image, person, len(chunk.people[row]) == 1, hands, expected)
-        finally:
-            self._idle.put(estimator)
-
-
-def _not_looked_at(picture: Picture, change: float, filters: FilterConfig) -> str:
-    if is_blank(picture.image):
-        return BLANK
-    return DUPLICATE if filters.drop_duplicates and change < DUPLICATE_CHANGE else ""
-
-
-def _likely_hands(
-    row: int, chosen: list[Sighting | None], known: dict[int, PersonDetails | None]
-) -> tuple[tuple[bool, bool], ExpectedHands | None]:
-    """Which hands to look for in a picture, and where, from the two nearest that are ``known``."""
-    rows, person = sorted(known), chosen[row]
-    after = bisect.bisect(rows, row)
-    around = [
-        (at, there.points, found.hand_points, found.hand_scores)
-        for at in rows[after - 1 : after + 1]
-        if (found := known[at]) is not None and (there := chosen[at]) is not None
-    ]
-    if person is None or not around:
-        return (True, True), None
-    expected = expected_hands(row, person.points, around)
-    left, right = np.isfinite(expected.points).all(axis=(1, 2))
-    return (bool(left), bool(right)), expected
-
-
 def _observed(
-    chunk: _Chunk, details: list[PersonDetails | None], filters: FilterConfig
+    chunk: Chunk, details: list[PersonDetails | None], filters: FilterConfig
 ) -> tuple[ClipObservations, list[FrameNote], list[np.ndarray | None]]:
     """Observations, notes and masks of one chunk."""
     pictures = chunk.pictures

@@ -20,7 +20,7 @@ from lca_dataparsers.processing.estimators.protocol import (
 )
 from lca_dataparsers.processing.observations import ARKIT_NAMES, FACE_POINTS
 from lca_dataparsers.processing.timing import StepTimes
-from lca_shared.tensors import UInt8
+from lca_shared.tensors import Float, UInt8
 
 LOOKS = np.array([name.startswith("eyeLook") for name in ARKIT_NAMES])
 """Which of the coefficients are the gaze's."""
@@ -56,10 +56,12 @@ class EstimatorChain:
         for part in self._parts.all():
             part.close()
 
-    def people(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Sighting]:
+    def people(
+        self, image: UInt8[np.ndarray, "h w 3"], expected: Float[np.ndarray, "4"] | None = None
+    ) -> list[Sighting]:
         """Everybody in the picture, largest first."""
         with self.times.step("bodies"):
-            return self._parts.pose.people(image)
+            return self._parts.pose.people(image, expected)
 
     def details(
         self,

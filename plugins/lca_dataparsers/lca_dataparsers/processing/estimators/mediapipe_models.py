@@ -14,6 +14,8 @@ from lca_shared.weights import find_weight
 
 MOST_PEOPLE = 4
 """How many people are looked for in a picture."""
+POSE_PRESENCE = 0.5
+"""The network's own probability that there is a person, from which there is."""
 HAND_PRESENCE = 0.3
 """The network's own probability that there is a hand, from which there is."""
 
@@ -34,8 +36,22 @@ def load_pose(model_dir: Path | None) -> TaskGraph:
             output_segmentation_masks=True,
             min_pose_detection_confidence=0.5,
         )
-        outputs = ("NORM_LANDMARKS", "WORLD_LANDMARKS", "SEGMENTATION_MASK")
+        outputs = ("NORM_LANDMARKS", "WORLD_LANDMARKS", "SEGMENTATION_MASK", "POSE_RECTS_NEXT_FRAME")
         return _warm(TaskGraph("mediapipe.tasks.vision.pose_landmarker.PoseLandmarkerGraph", outputs, options.to_pb2()))
+
+
+def load_pose_points(model_dir: Path | None) -> TaskGraph:
+    """The second half of the pose landmarker: points and outline of a person whose place is known."""
+    with _quiet_vision():
+        from mediapipe.tasks.cc.vision.pose_landmarker.proto import pose_landmarks_detector_graph_options_pb2 as options
+
+        message: Any = options.PoseLandmarksDetectorGraphOptions()
+        message.min_detection_confidence = POSE_PRESENCE
+        network = model_in(find_weight("mediapipe-pose", model_dir), "pose_landmarks_detector.tflite")
+        message.base_options.model_asset.file_content = network
+        name = "mediapipe.tasks.vision.pose_landmarker.SinglePoseLandmarksDetectorGraph"
+        outputs = ("LANDMARKS", "WORLD_LANDMARKS", "SEGMENTATION_MASK", "POSE_RECT_NEXT_FRAME")
+        return _warm(TaskGraph(name, outputs, message))
 
 
 def load_face(model_dir: Path | None, head_matrix: bool) -> TaskGraph:

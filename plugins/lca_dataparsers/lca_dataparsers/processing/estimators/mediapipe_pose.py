@@ -7,8 +7,15 @@ import numpy as np
 
 from lca_dataparsers.processing.estimators.crops import square_around
 from lca_dataparsers.processing.estimators.masks import mask_box
-from lca_dataparsers.processing.estimators.mediapipe_models import load_pose
-from lca_dataparsers.processing.estimators.mediapipe_packets import image_list, landmark_lists
+from lca_dataparsers.processing.estimators.mediapipe_models import load_pose, load_pose_points
+from lca_dataparsers.processing.estimators.mediapipe_packets import (
+    image_list,
+    landmark_list,
+    landmark_lists,
+    one_image,
+    rectangle,
+    rectangle_list,
+)
 from lca_dataparsers.processing.estimators.protocol import Sighting
 from lca_shared.tensors import Float, UInt8
 
@@ -16,6 +23,8 @@ _SMALL_PERSON = 0.45
 """A person shorter than this share of the picture's long side is looked at again in a crop."""
 _BODY_PICTURE = 640
 """Long side of the picture handed to the body model, pixels: a person that fills it still has all it looks at."""
+_SMALL_PLACE = 0.5
+"""Places smaller than this share of the picture's long side are cut out before the model looks at them."""
 
 
 class MediaPipePose:
@@ -28,17 +37,23 @@ class MediaPipePose:
         MissingWeightsError: it is neither on disk nor fetchable.
     """
 
-    name = "mediapipe-pose-0.10-3"
+    name = "mediapipe-pose-0.10-4"
 
     def __init__(self, model_dir: Path | None = None) -> None:
-        self._model = load_pose(model_dir)
+        self._model, self._points = load_pose(model_dir), load_pose_points(model_dir)
 
     def close(self) -> None:
-        """Free the model."""
+        """Free the models."""
         self._model.close()
+        self._points.close()
 
-    def people(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Sighting]:
+    def people(
+        self, image: UInt8[np.ndarray, "h w 3"], expected: Float[np.ndarray, "4"] | None = None
+    ) -> list[Sighting]:
         """Everybody in the picture, largest first."""
+        person = None if expected is None else self._followed(image, expected)
+        if person is not None:
+            return [person]
         found = self._bodies(image)
         for number, person in enumerate(found):
             size = person.box[2:] - person.box[:2]
@@ -47,34 +62,48 @@ class MediaPipePose:
         return sorted(found, key=lambda person: -float(np.prod(person.box[2:] - person.box[:2])))
 
     def _bodies(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Sighting]:
-        height, width = image.shape[:2]
-        factor = min(1.0, _BODY_PICTURE / max(height, width))
-        small = (max(1, round(width * factor)), max(1, round(height * factor)))
-        seen = cv2.resize(image, small, interpolation=cv2.INTER_AREA) if factor < 1 else image
-        packets = self._model.run(seen)
+        packets = self._model.run(_reduced(image))
         if "NORM_LANDMARKS" not in packets:
             return []
-        found = []
-        for points, world, mask in zip(
-            landmark_lists(packets["NORM_LANDMARKS"]),
-            landmark_lists(packets["WORLD_LANDMARKS"]),
-            image_list(packets["SEGMENTATION_MASK"]),
-        ):
-            pixels, visibility = (
-                points[:, :2] * np.array([width, height], np.float32),
-                np.ascontiguousarray(points[:, 3]),
+        size = (image.shape[1], image.shape[0])
+        return [
+            _sighting(points, world, mask, place, size)
+            for points, world, mask, place in zip(
+                landmark_lists(packets["NORM_LANDMARKS"]),
+                landmark_lists(packets["WORLD_LANDMARKS"]),
+                image_list(packets["SEGMENTATION_MASK"]),
+                rectangle_list(packets["POSE_RECTS_NEXT_FRAME"]),
+                strict=True,
             )
-            soft = (np.clip(mask.reshape(small[1], small[0]), 0, 1) * 255).round().astype(np.uint8)
-            found.append(
-                Sighting(
-                    points=pixels,
-                    visibility=visibility,
-                    points_world=np.ascontiguousarray(world[:, :3]),
-                    mask=soft,
-                    box=_person_box(soft, pixels, visibility, (width, height)),
-                )
-            )
-        return found
+        ]
+
+    def _followed(self, image: UInt8[np.ndarray, "h w 3"], expected: Float[np.ndarray, "4"]) -> Sighting | None:
+        """The person at a place, without looking for where people are; None if nobody is there."""
+        height, width = image.shape[:2]
+        left, top, right, bottom = 0, 0, width, height
+        if expected[2] < _SMALL_PLACE * max(width, height):
+            square = square_around(expected[:2], 1.5 * float(expected[2]))  # whichever way it is turned, it is in there
+            left, top = max(square.left, 0), max(square.top, 0)
+            right, bottom = min(square.left + square.side, width), min(square.top + square.side, height)
+            if right - left <= 8 or bottom - top <= 8:
+                return None
+        part = image[top:bottom, left:right]
+        size = np.array([right - left, bottom - top], np.float32)
+        x, y = (expected[:2] - (left, top)) / size
+        across, along = expected[2] / size
+        packets = self._points.run(
+            _reduced(part), (float(x), float(y), float(across), float(along), float(expected[3]))
+        )
+        if "LANDMARKS" not in packets:
+            return None
+        person = _sighting(
+            landmark_list(packets["LANDMARKS"]),
+            landmark_list(packets["WORLD_LANDMARKS"]),
+            one_image(packets["SEGMENTATION_MASK"]),
+            rectangle(packets["POSE_RECT_NEXT_FRAME"]),
+            (right - left, bottom - top),
+        )
+        return _in_whole(person, (left, top, right, bottom), (width, height))
 
     def _closer(self, image: UInt8[np.ndarray, "h w 3"], person: Sighting) -> Sighting:
         """The same person from a crop that they fill; as before if nobody is found there."""
@@ -92,10 +121,50 @@ class MediaPipePose:
         )
         if near is None or np.linalg.norm(near.points.mean(axis=0) + offset - middle) > 0.3 * square.side:
             return person
-        mask = np.zeros((height, width), np.uint8)
-        mask[top:bottom, left:right] = cv2.resize(near.mask, (right - left, bottom - top))
-        box = near.box + np.concatenate([offset, offset])
-        return Sighting(near.points + offset, near.visibility, near.points_world, mask, box)
+        return _in_whole(near, (left, top, right, bottom), (width, height))
+
+
+def _reduced(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "rh rw 3"]:
+    """With its long side at most :data:`_BODY_PICTURE`."""
+    height, width = image.shape[:2]
+    factor = min(1.0, _BODY_PICTURE / max(height, width))
+    small = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return cv2.resize(image, small, interpolation=cv2.INTER_AREA) if factor < 1 else image
+
+
+def _sighting(
+    points: Float[np.ndarray, "33 5"],
+    world: Float[np.ndarray, "33 5"],
+    mask: np.ndarray,
+    rect: tuple[float, float, float, float, float],
+    size: tuple[int, int],
+) -> Sighting:
+    """One person in a picture of that width and height, from what the graphs give."""
+    pixels = points[:, :2] * np.array(size, np.float32)
+    visibility = np.ascontiguousarray(points[:, 3])
+    soft = cv2.convertScaleAbs(np.squeeze(mask), alpha=255.0)
+    return Sighting(
+        points=pixels,
+        visibility=visibility,
+        points_world=np.ascontiguousarray(world[:, :3]),
+        mask=soft,
+        box=_person_box(soft, pixels, visibility, size),
+        place=np.array([rect[0] * size[0], rect[1] * size[1], rect[2] * size[0], rect[4]], np.float32),
+    )
+
+
+def _in_whole(person: Sighting, crop: tuple[int, int, int, int], size: tuple[int, int]) -> Sighting:
+    """A person seen in a part (left, top, right, bottom) of a picture of that width and height."""
+    left, top, right, bottom = crop
+    if (left, top, right, bottom) == (0, 0, *size):
+        return person
+    offset = np.array([left, top], np.float32)
+    mask = np.zeros((size[1], size[0]), np.uint8)
+    mask[top:bottom, left:right] = cv2.resize(person.mask, (right - left, bottom - top))
+    assert person.place is not None
+    place = person.place + np.array([left, top, 0, 0], np.float32)
+    box = person.box + np.concatenate([offset, offset])
+    return Sighting(person.points + offset, person.visibility, person.points_world, mask, box, place)
 
 
 def _person_box(

@@ -26,6 +26,9 @@ class Sighting:
     """255 = this person, soft; of the whole picture, possibly with fewer pixels than it has."""
     box: Float[np.ndarray, "4"]
     """left, top, right, bottom of the person in the picture, pixels."""
+    place: Float[np.ndarray, "4"] | None = None
+    """Where to look for them in the pictures before and after: middle x, y and side of a square, pixels, and its
+    rotation, radians; None = this estimator does not say."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,12 @@ class Estimator(Protocol):
 class PoseEstimator(Estimator, Protocol):
     """Finds people."""
 
-    def people(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Sighting]:
-        """Everybody in the picture, largest first."""
+    def people(
+        self, image: UInt8[np.ndarray, "h w 3"], expected: Float[np.ndarray, "4"] | None = None
+    ) -> list[Sighting]:
+        """Everybody in the picture, largest first. ``expected``: the place (see :class:`Sighting`) of one who is alone
+        in the pictures nearby; if there is a person, nobody else is looked for.
+        """
         ...
 
 
@@ -158,8 +165,10 @@ class GazeEstimator(Estimator, Protocol):
 class PersonEstimator(Estimator, Protocol):
     """All kinds together."""
 
-    def people(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Sighting]:
-        """Everybody in the picture, largest first."""
+    def people(
+        self, image: UInt8[np.ndarray, "h w 3"], expected: Float[np.ndarray, "4"] | None = None
+    ) -> list[Sighting]:
+        """Everybody in the picture, largest first; see :class:`PoseEstimator`."""
         ...
 
     def details(

@@ -40,9 +40,11 @@ class SapiensPose:
         """Free the models."""
         self._finder.close()
 
-    def people(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Sighting]:
+    def people(
+        self, image: UInt8[np.ndarray, "h w 3"], expected: Float[np.ndarray, "4"] | None = None
+    ) -> list[Sighting]:
         """Everybody in the picture, largest first."""
-        return [self._sharper(image, person) for person in self._finder.people(image)]
+        return [self._sharper(image, person) for person in self._finder.people(image, expected)]
 
     def _sharper(self, image: UInt8[np.ndarray, "h w 3"], person: Sighting) -> Sighting:
         crop = PersonCrop(person.box)
