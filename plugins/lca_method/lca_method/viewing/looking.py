@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from lca_method.viewing.show import Show
 
-BODY_DISTANCE, FACE_DISTANCE = 2.8, 0.4
+BODY_DISTANCE, FACE_DISTANCE = 1.7, 0.4
 """Metres from the camera to the middle of the body and to the eyes."""
 PAD_DISTANCE = 0.5
 """Metres before the eyes at which a click is taken to lie: there the whole range of gaze is a hand's breadth or two."""

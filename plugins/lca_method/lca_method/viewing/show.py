@@ -17,6 +17,7 @@ from lca_method.avatar.motion import Motion
 from lca_method.batch import DrivingSignal
 from lca_method.live.sources import LiveSource
 from lca_method.viewing.browser_splats import BrowserSplats
+from lca_method.viewing.looking import body_view
 from lca_method.viewing.modes import pictured
 from lca_method.viewing.panel import Panel, PanelOffers
 from lca_method.viewing.signals import PanelState, signal_of
@@ -213,11 +214,10 @@ class Show:
             self.panel.live_status.content = "  \n".join(source.status() for source in self._live)
 
     def _welcome(self, client: Any) -> None:
-        points = self._avatar.body.template_vertices
-        middle = ((points.amin(0) + points.amax(0)) / 2).cpu().numpy()
+        place, aim = body_view(self._avatar.body, self._avatar.rest_pose.to("cpu"))
         client.camera.up_direction = (0.0, 0.0, 1.0)
-        client.camera.position = tuple(middle + np.array([0.0, -2.8, 0.1]))
-        client.camera.look_at = tuple(middle)
+        client.camera.position = tuple(place.tolist())
+        client.camera.look_at = tuple(aim.tolist())
         client.camera.on_update(lambda _: self.changed())
         self.changed()
 
