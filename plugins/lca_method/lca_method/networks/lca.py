@@ -21,7 +21,8 @@ from lca_method.networks.image_tokens import ImageTokenizer, ImageTokens
 from lca_method.networks.node_head import NodeHead
 from lca_method.networks.placement import offset_shares, place
 from lca_method.networks.projected_colors import ProjectedColors
-from lca_method.networks.projected_outline import ProjectedOutline, outline_profile
+from lca_method.networks.projected_outline import ProjectedOutline
+from lca_method.networks.projected_reading import read_projections
 from lca_method.networks.reference_features import ReferenceFeatures
 from lca_method.networks.relight import Relight
 from lca_method.networks.subject import SubjectCode
@@ -32,7 +33,6 @@ from lca_shared.body.compact_body import CompactBody
 from lca_shared.encoders import ImageEncoder, build_encoder
 from lca_shared.errors import UserError
 from lca_shared.gaussians import Gaussians
-from lca_shared.skinning import apply_blended, blend_transforms
 from lca_shared.tensors import Float, Tensor
 
 
@@ -114,6 +114,11 @@ class LCA(nn.Module, PretrainedNetwork):
         return self._point_body
 
     @property
+    def normals(self) -> Float[Tensor, "gaussians 3"]:
+        """Of the template at the Gaussians' points: at rest, outward, unit."""
+        return self._normals
+
+    @property
     def face_surface(self) -> FaceSurface:
         """The points of the template's face, on the module's device."""
         known = self._face_surface
@@ -179,7 +184,7 @@ class LCA(nn.Module, PretrainedNetwork):
             if self.color_lookup is not None:
                 found = self.color_lookup(tokens, (body_tokens, face_tokens))
                 if self.projected_colors is not None:
-                    found, start = self._projected(references, shape, found)
+                    found, start = read_projections(self, references, shape, tokens, found)
                 looked_up = color_logits(found)
         return TokenCode(tokens, looked_up, start)
 
@@ -249,35 +254,6 @@ class LCA(nn.Module, PretrainedNetwork):
     def surface_points(self, shape: Float[Tensor, "*b coefficients"]) -> Float[Tensor, "*b gaussians 3"]:
         """Each Gaussian's point on the shaped rest body, metres."""
         return self.point_body.shaped(shape).vertices
-
-    def _projected(
-        self, references: ReferenceViews, shape: Float[Tensor, "*b coefficients"], fallback: Float[Tensor, "*b n 3"]
-    ) -> tuple[Float[Tensor, "*b n 3"], heads.GaussianStart | None]:
-        """Colours of each Gaussian's surface point in the reference views (see ``ProjectedColors``), moved first to
-        where the outline says that the surface is, if the config says so (see ``ProjectedOutline``)."""
-        fit = references.fit
-        if fit is None or self.projected_colors is None:
-            raise UserError("This model reads colours where the fitted body projects: give ReferenceViews.fit.")
-        body, spacing = self.point_body, float(self.initial_scales[:, 0].median()) / heads.SCALE_PER_SPACING
-        expression = self.driving_vector.expression
-        with torch.no_grad():  # at rest, open mouths and shut eyes would be read beside lips and lids
-            shown = expression.shown_in(references) if self.config.template_expression else None
-            shaped = body.shaped(shape[..., None, :], shown)
-            blended = blend_transforms(body.active_weights, body.active_transforms(shaped.joints, fit.pose))
-            points = apply_blended(blended, shaped.vertices)
-            normals = nn.functional.normalize((blended[..., :3] @ self._normals[..., None])[..., 0], dim=-1)
-
-        def colors(points: Tensor) -> Tensor:
-            assert self.projected_colors is not None
-            pictures = (references.images, references.masks, references.face_images, references.face_masks)
-            return self.projected_colors(points, normals, *pictures, fit, spacing, fallback, self.likenesses)
-
-        if self.projected_outline is None:
-            return colors(points), None
-        profile = outline_profile(points, normals, references.masks, fit.cameras, spacing)
-        start = self.projected_outline(profile, self.point_code, colors(points).detach(), self._normals)
-        moved = shaped.vertices + (start.offsets.detach() * self.offset_shares)[..., None, :, :]
-        return colors(apply_blended(blended, moved)), start
 
     def _tokens(self, features: Tensor, images: Tensor, masks: Tensor) -> ImageTokens:
         grid = self.image_encoder.grid(images.shape[-2], images.shape[-1])

@@ -12,6 +12,8 @@ from lca_shared.tensors import Float, Tensor
 
 _OPEN = 3.0
 """Logit of the openness at the start: 0.95."""
+_MATT = 2.5
+"""Logit of the roughness at the start: nearly matt, or light from behind would draw a bright rim."""
 _UP = (0.0, 0.0, 1.0)
 
 
@@ -67,7 +69,7 @@ class TransferHead(nn.Module):
             openness=(opening[..., 0] + _OPEN).sigmoid(),
             lobe_axes=_local(turned[..., None, :, :], axes),
             lobe_bands=config.lobe_range * bands.unflatten(-1, (-1, BANDS)).tanh(),
-            roughness=0.2 + 0.8 * (rough[..., 0] + 0.4).sigmoid(),
+            roughness=0.2 + 0.8 * (rough[..., 0] + _MATT).sigmoid(),
             specular=0.2 * (shine[..., 0] - 2.0).sigmoid(),
             shadow_code=code,
         )
