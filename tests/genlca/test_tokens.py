@@ -163,9 +163,9 @@ def test_captions_say_every_attribute() -> None:
             assert garment["name"] in text and all(color in text for color in garment["colors"])
         assert known["skin"] in text and text == sentence(json.loads(json.dumps(known)))
         person = SubjectInfo("a", (), "train", "lca-data synth", "CC0-1.0", {"attributes": known})
-        assert from_attributes(person).text == text and from_attributes(person).by == "synthetic attributes"
+        assert from_attributes(person, {}).text == text and from_attributes(person, {}).by == "synthetic attributes"
     assert sentence(known, lambda: False) == "a person"
     only = iter([False, False, False, False, *[True] * 9])
     assert sentence(known, lambda: next(only)).startswith("a person, wearing a")
     stranger = SubjectInfo("a", (), "train", "a camera", "unknown", {})
-    assert from_attributes(stranger).text == ""
+    assert from_attributes(stranger, {}).text == ""

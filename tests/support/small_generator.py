@@ -24,7 +24,7 @@ def small_pipeline(decoder: LCADecoder | None = None) -> GenLCAPipeline:
     conditioning = tiny_conditioning()
     encoders = Conditioner.build(conditioning)
     channels = encoders.text.channels, encoders.image.channels
-    sizes = {"width": 32, "layers": 2, "heads": 2, "mlp_ratio": 2.0, "patch": 4}
+    sizes = {"width": 32, "layers": 2, "heads": 2, "mlp_ratio": 2.0, "patch": 4, "modalities": 13}
     transformer = GenLCATransformer(ANCHORS, 8, 37, *channels, **sizes, conditioning=plain(conditioning)).eval()
     with torch.no_grad():
         for parameter in transformer.parameters():

@@ -27,6 +27,8 @@ class GenLCADataManagerConfig(DataManagerConfig):
     said: float = 1.0
     """Half of the captions that are made from attributes say each thing with this probability alone, so that short
     prompts are learned too; 1 = always everything."""
+    scribbled: float = 0.3
+    """Probability that a line drawing, made from a part's picture, takes its place."""
     seed: int = 0
     """Of the draws."""
 
@@ -90,7 +92,11 @@ class GenLCADataManager(DataManager):
         self.train_count += 1
         own = self.config.people_per_step
         batch = self.people.drawn(
-            self.config.seed, step, range(self.rank * own, (self.rank + 1) * own), self.config.said
+            self.config.seed,
+            step,
+            range(self.rank * own, (self.rank + 1) * own),
+            self.config.said,
+            self.config.scribbled,
         )
         return None, {"flow_batch": batch.to(self.device)}
 

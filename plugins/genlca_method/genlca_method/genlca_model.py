@@ -10,7 +10,7 @@ from nerfstudio.models.base_model import Model, ModelConfig
 from torch.nn import Parameter
 
 from genlca_method.conditioning.encoders import Conditioner, ConditioningConfig
-from genlca_method.conditioning.tokens import dropped
+from genlca_method.conditioning.tokens import MODALITIES, dropped
 from genlca_method.transformer.flow_config import FlowConfig
 from genlca_method.transformer.sizes import TransformerSize
 from lca_method.plain_configs import from_text_tensor, plain, text_tensor
@@ -93,6 +93,7 @@ class GenLCAModel(Model):
             size.mlp_ratio,
             patch=size.patch,
             conditioning=plain(config.conditioning),
+            modalities=len(MODALITIES),
         )
         if config.gradient_checkpointing:
             self.transformer.enable_gradient_checkpointing()

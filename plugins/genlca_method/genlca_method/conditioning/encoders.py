@@ -8,7 +8,7 @@ import torch
 from genlca_method.conditioning.images import PartEncoder, PartEncoderConfig, build_part_encoder
 from genlca_method.conditioning.text import TextEncoder, TextEncoderConfig, build_text_encoder
 from genlca_method.conditioning.tokens import MODALITIES, ConditionTokens
-from genlca_method.tokens.parts import IMAGE_PARTS
+from genlca_method.tokens.parts import IMAGE_PARTS, PICTURES
 from lca_shared.errors import UserError
 from lca_shared.tensors import Float, Tensor
 
@@ -47,28 +47,30 @@ class Conditioner:
     def __call__(
         self, texts: Sequence[str], pictures: Sequence[Mapping[str, Float[Tensor, "3 size size"]]]
     ) -> ConditionTokens:
-        """Conditions of people, on the CPU. An empty text and parts without a picture are not there.
+        """Conditions of people, on the CPU. An empty text and what nobody's picture shows are not there.
 
-        Args: a text and the pictures of parts (names of :data:`IMAGE_PARTS`) of each person.
+        Args: a text and the pictures and line drawings of parts (names of :data:`PICTURES`) of each person.
 
         Raises:
             UserError: there is no such part.
         """
-        if unknown := {name for given in pictures for name in given} - set(IMAGE_PARTS):
+        given_names = {name for given in pictures for name in given}
+        if unknown := given_names - set(PICTURES):
             raise UserError(
                 f"There is no part {sorted(unknown)[0]!r} of the body. Choose from: {', '.join(IMAGE_PARTS)}."
             )
+        names = [name for name in PICTURES if name in given_names]  # nothing is computed for what nobody shows
         words, seen = self.text(texts)
         people, each = len(texts), self.image.patches
-        features = torch.zeros(people, len(IMAGE_PARTS), each, self.image.channels)
-        shown = torch.zeros(people, len(IMAGE_PARTS)).bool()
-        places = [(row, i) for row, given in enumerate(pictures) for i, name in enumerate(IMAGE_PARTS) if name in given]
-        for size in {tuple(pictures[row][IMAGE_PARTS[i]].shape) for row, i in places}:
-            alike = [(row, i) for row, i in places if tuple(pictures[row][IMAGE_PARTS[i]].shape) == size]
+        features = torch.zeros(people, len(names), each, self.image.channels)
+        shown = torch.zeros(people, len(names)).bool()
+        places = [(row, i) for row, given in enumerate(pictures) for i, name in enumerate(names) if name in given]
+        for size in {tuple(pictures[row][names[i]].shape) for row, i in places}:
+            alike = [(row, i) for row, i in places if tuple(pictures[row][names[i]].shape) == size]
             rows, columns = (list(numbers) for numbers in zip(*alike))
-            features[rows, columns] = self.image(torch.stack([pictures[r][IMAGE_PARTS[i]] for r, i in alike])).cpu()
+            features[rows, columns] = self.image(torch.stack([pictures[r][names[i]] for r, i in alike])).cpu()
             shown[rows, columns] = True
-        modality = torch.tensor([MODALITIES.index(name) for name in IMAGE_PARTS])
+        modality = torch.tensor([MODALITIES.index(name) for name in names], dtype=torch.long)
         return ConditionTokens(
             words.cpu().float(),
             seen.cpu(),

@@ -4,10 +4,10 @@ from dataclasses import dataclass, fields, replace
 
 import torch
 
-from genlca_method.tokens.parts import IMAGE_PARTS
+from genlca_method.tokens.parts import PICTURES
 from lca_shared.tensors import Bool, Float, Int, Tensor
 
-MODALITIES = ("text", *IMAGE_PARTS)
+MODALITIES = ("text", *PICTURES)
 """Each may be given or left out on its own; each has a learned vector that marks its tokens."""
 
 

@@ -26,6 +26,8 @@ class EditConfig:
     """What the person should look like, in words like those of the training's captions."""
     image: tuple[str, ...] = ()
     """Pictures of parts as PART=FILE; without --keep and --change, these parts change and the rest is kept."""
+    scribble: tuple[str, ...] = ()
+    """Line drawings of parts as PART=FILE, black on white; what they change and keep as of --image."""
     keep: str = ""
     """Parts to keep, e.g. face,hair: the others change."""
     change: str = ""

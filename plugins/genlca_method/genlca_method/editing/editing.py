@@ -23,10 +23,10 @@ def edit(config: EditConfig) -> None:
     """See :func:`genlca_method.editing.command.run`."""
     if config.output.exists() and not (config.overwrite and (config.output / CONFIG_FILE).is_file()):
         raise UserError(f"{config.output} exists already. Choose another --output, or give --overwrite.")
-    images = dict(part_picture(given) for given in config.image)
+    images, drawings = (dict(part_picture(given, o) for given in getattr(config, o)) for o in ("image", "scribble"))
     keep, change = part_names(config.keep, "--keep"), part_names(config.change, "--change")
-    if images and not (keep or change or config.complete):
-        change = tuple(name for name in images if name in PARTS)
+    if (images or drawings) and not (keep or change or config.complete):
+        change = tuple(name for name in PARTS if name in images or name in drawings)
     device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
     made = with_scheduler(load_pipeline(config.pipeline), config.scheduler)
     made.to(device)
@@ -36,12 +36,25 @@ def edit(config: EditConfig) -> None:
     settings = {name: getattr(config, name) for name in ("strength", "steps", "guidance")}
     generator = torch.Generator().manual_seed(config.seed)
     after = edited(
-        made, person, kept, config.prompt, images, keep_shape=not config.new_shape, generator=generator, **settings
+        made,
+        person,
+        kept,
+        config.prompt,
+        images,
+        drawings,
+        keep_shape=not config.new_shape,
+        generator=generator,
+        **settings,
     )
     avatar = made.decoder.avatar(after.tokens.to(made.device), after.shape.to(made.device))
     origin: dict[str, Any] = {"method": "genlca edit", "of": before.record.name, "prompt": config.prompt}
     origin |= settings | {"keep": keep, "change": change, "complete": config.complete, "seed": config.seed}
-    origin |= {"pictures": sorted(images), "pipeline": config.pipeline, "before": dict(before.record.checkpoint)}
+    origin |= {
+        "pictures": sorted(images),
+        "scribbles": sorted(drawings),
+        "pipeline": config.pipeline,
+        "before": dict(before.record.checkpoint),
+    }
     name = config.output.name.removesuffix(SUFFIX)
     record = AvatarRecord(name, before.record.pictures, before.record.source_licence, origin)
     save_editable(made, avatar, after, record, config.output, overwrite=config.overwrite)
@@ -58,6 +71,7 @@ def edited(
     kept: Bool[Tensor, "anchors"],
     prompt: str = "",
     images: Mapping[str, Float[Tensor, "3 h w"]] | None = None,
+    scribbles: Mapping[str, Float[Tensor, "3 h w"]] | None = None,
     *,
     keep_shape: bool = True,
     strength: float = 1.0,
@@ -67,13 +81,13 @@ def edited(
 ) -> TokenPerson:
     """A person of whom only ``kept`` tokens are as they were, exactly.
 
-    Args: pipeline; person; anchors to keep; text and pictures of parts; the rest as of
+    Args: pipeline; person; anchors to keep; text, pictures and line drawings of parts; the rest as of
         :func:`genlca_method.editing.sampling.resampled`.
     """
     model, device = pipeline.transformer, pipeline.device
     tokens, valid, shape = (value.to(device)[None] for value in (person.tokens, person.valid, person.shape))
     kept = kept.to(device)
-    conditions = pipeline.conditioner([prompt], [images or {}]).to(device)
+    conditions = pipeline.conditions([prompt], images or {}, scribbles or {})
     given = pipeline.autoencoder.encode(tokens, valid)
     latents, found = resampled(
         model,

@@ -9,8 +9,8 @@ class EvalConfig:
     """Generate people from the captions of held-out ones and measure them, from renders.
 
     Attributes (synthetic people, where they are known exactly) are read off renders by small judges that learn from
-    avatars of the training people's own tokens; what the judges make of held-out people's own avatars is the most that
-    a generator can reach. A stopped run goes on where it was.
+    avatars of the training people's own tokens; beside it stands what the same judges make of held-out people's own
+    avatars (a generator may look clearer than those: they are no bound). A stopped run goes on where it was.
     """
 
     pipeline: str

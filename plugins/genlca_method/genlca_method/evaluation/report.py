@@ -15,21 +15,24 @@ def table(report: Mapping[str, Any]) -> str:
         f"{report['people']} held-out captions, {report['generated']} people generated; judges learnt from "
         f"{report['judged_from']} training people.",
         "",
-        "| attribute | view | generated | chance | held-out people's own tokens |",
-        "|---|---|---|---|---|",
+        "| attribute | view | generated | chance | held-out people's own tokens | the same through latents |",
+        "|---|---|---|---|---|---|",
     ]
     for attribute, views in report["attributes"].items():
         for view, found in views.items():
             made, real = found["made"], found["real"]
             lines.append(
                 f"| {attribute} | {view} | {made['accuracy']:.2f} ± {made['error']:.2f} | {made['chance']:.2f} | "
-                f"{real['accuracy']:.2f} |"
+                f"{real['accuracy']:.2f} | {found['through']['accuracy']:.2f} |"
             )
     lines += ["", "Accuracy ± standard error, as if people were independent of each other.", ""]
     spread = report["diversity"]
     if "same prompt" in spread:
         lines.append(f"Distance between two people of one prompt: {spread['same prompt']:.3f}.")
-    lines.append(f"Distance between any two generated: {spread['all']:.3f}; between two real: {spread['real']:.3f}.")
+    lines.append(
+        f"Distance between any two generated: {spread['all']:.3f}; of no prompt, without guidance: "
+        f"{spread['no prompt']:.3f}; between two real: {spread['real']:.3f}."
+    )
     if found := report.get("distances"):
         for view in ("front", "back"):
             lines.append(

@@ -17,6 +17,7 @@ from genlca_method.evaluation.judges import Judge, agreement, clues
 from genlca_method.evaluation.looks import VIEWS, Look, anchor_regions, look
 from genlca_method.evaluation.picture_features import ClipScore, PictureFeatures
 from genlca_method.evaluation.report import sheet, table
+from genlca_method.latents.token_data import never_shown
 from genlca_method.sampling.generating import load_pipeline
 from genlca_method.sampling.pipeline import GenLCAPipeline
 from genlca_method.tokens.format import SampleInfo
@@ -59,11 +60,14 @@ def evaluate(config: EvalConfig) -> None:
     regions = anchor_regions(made.decoder)
     real = real_people(made, shards, prompts, regions, config.size)
     learnt_from = real_people(made, shards, first_samples(shards, ("train",), config.judged), regions, config.size)
+    through = people_through_latents(made, shards, prompts, regions, config.size)
     generated = _generated(config, made, [person.info for person in real], regions)
+    anybody = _anybody(config, made, len(real), regions)
     report: dict[str, Any] = {"kind_of_file": SCHEMA[0], "schema_version": SCHEMA[1], "settings": _settings(config)}
     report |= {"people": len(real), "generated": len(generated), "judged_from": len(learnt_from)}
-    report["attributes"] = attribute_figures(learnt_from, real, generated)
+    report["attributes"] = attribute_figures(learnt_from, real, generated, through)
     report |= set_figures(real, generated, config.seeds, features)
+    report["diversity"]["no prompt"] = spread(torch.stack([p.look.colors for p in anybody]).flatten(1))
     if clip is not None:
         front = torch.stack([person.look.pictures[0] for person in generated])
         report["clip_score"] = {"model": config.clip, "made": clip(front, [p.info.caption for p in generated])}
@@ -89,13 +93,14 @@ def first_samples(shards: TokenShards, splits: Sequence[str], most: int) -> list
 
 
 def attribute_figures(
-    learnt_from: Sequence[Person], real: Sequence[Person], generated: Sequence[Person]
+    learnt_from: Sequence[Person], real: Sequence[Person], generated: Sequence[Person], through: Sequence[Person]
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """By attribute and view (``front``, ``back``, ``shape``): agreement of what judges see with what the prompt says,
-    of ``made`` and ``real`` people (:func:`genlca_method.evaluation.judges.agreement`); attributes that only people
-    without exact attributes have are left out."""
+    of ``made`` and ``real`` people and of the latter ``through`` latents
+    (:func:`genlca_method.evaluation.judges.agreement`); attributes that only people without exact attributes have are
+    left out."""
     found: dict[str, dict[str, dict[str, Any]]] = {}
-    everybody = {"learnt": learnt_from, "real": real, "made": generated}
+    everybody = {"learnt": learnt_from, "real": real, "made": generated, "through": through}
     truths = {id(p): words(p.info.attributes) for people in everybody.values() for p in people if p.info.attributes}
     for attribute in SEEN_AT:
         with_it = {
@@ -114,7 +119,7 @@ def attribute_figures(
             said = {kind: [truths[id(person)][attribute] for person in people] for kind, people in with_it.items()}
             judge = Judge.learned(seen["learnt"], said["learnt"])
             found.setdefault(attribute, {})[view] = {
-                kind: agreement(judge(seen[kind]), said[kind]) for kind in ("made", "real")
+                kind: agreement(judge(seen[kind]), said[kind]) for kind in ("made", "real", "through")
             }
     for attribute in FROM_SHAPE:
         of = {kind: [p for p in people if attribute in truths.get(id(p), {})] for kind, people in everybody.items()}
@@ -125,7 +130,7 @@ def attribute_figures(
                         [size_words(p.shape)[attribute] for p in of[kind]],
                         [truths[id(p)][attribute] for p in of[kind]],
                     )
-                    for kind in ("made", "real")
+                    for kind in ("made", "real", "through")
                 }
             }
     return found
@@ -181,6 +186,41 @@ def real_people(
     return found
 
 
+@torch.no_grad()
+def people_through_latents(
+    made: GenLCAPipeline, shards: TokenShards, indices: Sequence[int], regions: Int[Tensor, "anchors"], size: int
+) -> list[Person]:
+    """The same people after the autoencoder: what a generator of latents would make if it knew the people."""
+    always, found = never_shown(shards), []
+    for index in indices:
+        sample = shards[index]
+        tokens = made.autoencoder(sample.vectors.to(made.device), ((sample.counts > 0) | always).to(made.device))
+        avatar = made.decoder.avatar(tokens, sample.shape)
+        found.append(Person(sample.info, look(avatar, regions, size), sample.shape))
+    return found
+
+
+def _anybody(config: EvalConfig, made: GenLCAPipeline, count: int, regions: Int[Tensor, "anchors"]) -> list[Person]:
+    """People of whom nothing was said."""
+    path, nobody = config.output_dir / "made" / "anybody.safetensors", SampleInfo("", "", (), "", "", (), {}, "", "")
+    tensors = _kept(path, made, "", config, max(count, 2), seed=0)
+    avatars = made.avatars(tensors["latents"], tensors["shapes"])
+    return [Person(nobody, look(one, regions, config.size), shape) for one, shape in zip(avatars, tensors["shapes"])]
+
+
+def _kept(
+    path: Path, made: GenLCAPipeline, prompt: str, config: EvalConfig, count: int, seed: int
+) -> dict[str, Tensor]:
+    """Latents and shapes of some people of one prompt, kept on disk."""
+    if not path.exists():
+        generator = torch.Generator().manual_seed(seed)
+        guidance = config.guidance if prompt else 1.0
+        out = made(prompt, None, config.steps, guidance, count, generator, output_type="latent")
+        with atomic_path(path) as temporary:
+            save_file({"latents": out.latents.contiguous(), "shapes": out.shapes.contiguous()}, temporary)
+    return load_file(path)
+
+
 def _generated(
     config: EvalConfig, made: GenLCAPipeline, infos: Sequence[SampleInfo], regions: Int[Tensor, "anchors"]
 ) -> list[Person]:
@@ -188,12 +228,7 @@ def _generated(
     folder.mkdir(exist_ok=True)
     for number, info in enumerate(tqdm(infos, desc="generated people", unit="prompt", disable=None)):
         path = folder / f"{number:04d}.safetensors"
-        if not path.exists():
-            generator = torch.Generator().manual_seed(number)
-            out = made(info.caption, None, config.steps, config.guidance, config.seeds, generator, output_type="latent")
-            with atomic_path(path) as temporary:
-                save_file({"latents": out.latents.contiguous(), "shapes": out.shapes.contiguous()}, temporary)
-        tensors = load_file(path)
+        tensors = _kept(path, made, info.caption, config, config.seeds, number)
         for avatar, shape in zip(made.avatars(tensors["latents"], tensors["shapes"]), tensors["shapes"]):
             found.append(Person(info, look(avatar, regions, config.size), shape))
     return found

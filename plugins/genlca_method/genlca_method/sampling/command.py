@@ -20,6 +20,8 @@ class GenerateConfig:
     """What to make, in words like those of the training's captions; empty = anybody."""
     image: tuple[str, ...] = ()
     """Pictures of parts as PART=FILE: face, hair, upper, lower, shoes, whole."""
+    scribble: tuple[str, ...] = ()
+    """Line drawings of parts as PART=FILE, black on white."""
     num: int = 1
     """How many avatars."""
     seed: int = 0

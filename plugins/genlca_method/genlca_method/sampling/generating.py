@@ -28,14 +28,15 @@ def generate(config: GenerateConfig) -> None:
     for path in paths:
         if path.exists() and not (config.overwrite and (path / CONFIG_FILE).is_file()):
             raise UserError(f"{path} exists already. Choose another --output-dir or --name, or give --overwrite.")
-    images = dict(part_picture(given) for given in config.image)
+    images, drawings = (dict(part_picture(given, o) for given in getattr(config, o)) for o in ("image", "scribble"))
     device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
     made = with_scheduler(load_pipeline(config.pipeline), config.scheduler)
     made.to(device)
     generator = torch.Generator().manual_seed(config.seed)
-    found = made(config.prompt, images, config.steps, config.guidance, config.num, generator)
+    found = made(config.prompt, images, config.steps, config.guidance, config.num, generator, scribbles=drawings)
     origin = {"method": "genlca", "prompt": config.prompt, "seed": config.seed, "steps": config.steps}
     origin |= {"guidance": config.guidance, "pipeline": config.pipeline, "pictures": sorted(images)}
+    origin["scribbles"] = sorted(drawings)
     origin |= {f"lca_{name}": value for name, value in (made.decoder.config["checkpoint"] or {}).items()}
     tokens = made.autoencoder.decode(found.latents)
     for path, avatar, own, shape in zip(paths, found.avatars, tokens, found.shapes):
@@ -77,7 +78,7 @@ def load_pipeline(place: str) -> GenLCAPipeline:
         raise UserError(f"There is no GenLCA pipeline at {place} ({first}).") from error
 
 
-def part_picture(given: str) -> tuple[str, Float[Tensor, "3 h w"]]:
+def part_picture(given: str, option: str = "image") -> tuple[str, Float[Tensor, "3 h w"]]:
     """``PART=FILE`` as the part and the square picture, sRGB 0..1, filled up with white.
 
     Raises:
@@ -85,10 +86,11 @@ def part_picture(given: str) -> tuple[str, Float[Tensor, "3 h w"]]:
     """
     part, equals, name = given.partition("=")
     if not equals or part not in IMAGE_PARTS:
-        raise UserError(f"--image {given}: write PART=FILE with one of the parts {', '.join(IMAGE_PARTS)}.")
+        raise UserError(f"--{option} {given}: write PART=FILE with one of the parts {', '.join(IMAGE_PARTS)}.")
     try:
         with Image.open(name) as file:
-            picture = ImageOps.exif_transpose(file).convert("RGB")
+            upright = ImageOps.exif_transpose(file).convert("RGBA")
+            picture = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright).convert("RGB")
     except (OSError, UnidentifiedImageError) as error:
         raise UserError(f"{name} is not a picture that can be read ({error}).") from error
     side = max(picture.size)

@@ -13,10 +13,12 @@ from diffusers.utils.torch_utils import randn_tensor
 from huggingface_hub import HfApi, snapshot_download
 
 from genlca_method.conditioning.encoders import Conditioner, ConditioningConfig
+from genlca_method.conditioning.tokens import MODALITIES, ConditionTokens
 from genlca_method.latents.autoencoder import TokenAutoencoder
 from genlca_method.sampling.card import pipeline_card
 from genlca_method.sampling.decoder import LCADecoder
 from genlca_method.sampling.guidance import guided_velocity, joined, parted
+from genlca_method.tokens.parts import SCRIBBLES
 from genlca_method.transformer.mmdit import GenLCATransformer
 from lca_method.avatar.avatar import Avatar
 from lca_method.hub.failures import hub_errors
@@ -77,6 +79,7 @@ class GenLCAPipeline(DiffusionPipeline):
         num_avatars_per_prompt: int = 1,
         generator: torch.Generator | None = None,
         output_type: str = "avatar",
+        scribbles: Mapping[str, Float[Tensor, "3 h w"]] | None = None,
     ) -> GenLCAOutput:
         """Generate.
 
@@ -88,6 +91,7 @@ class GenLCAPipeline(DiffusionPipeline):
             num_avatars_per_prompt: how many of each.
             generator: the same seed gives the same people; of the CPU, on any device.
             output_type: ``avatar`` or ``latent``.
+            scribbles: line drawings of parts, black on white.
 
         Raises:
             UserError: no such part, or a number that makes no sense.
@@ -97,7 +101,7 @@ class GenLCAPipeline(DiffusionPipeline):
         texts = [prompt] if isinstance(prompt, str) else list(prompt)
         texts = [text for text in texts for _ in range(num_avatars_per_prompt)]
         device, model = self._execution_device, self.transformer
-        conditions = self.conditioner(texts, [images or {}] * len(texts)).to(device)
+        conditions = self.conditions(texts, images or {}, scribbles or {})
         sizes = (model.config["anchors"], model.config["latent_channels"])
         shapes = (len(texts), *sizes), (len(texts), model.config["shape_coefficients"])
         state = joined(*(randn_tensor(shape, generator=generator, device=device) for shape in shapes))
@@ -159,6 +163,23 @@ class GenLCAPipeline(DiffusionPipeline):
                 folder_path=folder, repo_id=found, commit_message=commit_message, create_pr=create_pr
             )
         return str(commit)
+
+    def conditions(
+        self,
+        texts: Sequence[str],
+        images: Mapping[str, Float[Tensor, "3 h w"]],
+        scribbles: Mapping[str, Float[Tensor, "3 h w"]],
+    ) -> ConditionTokens:
+        """A text for each person, and pictures and line drawings of parts for all, on the pipeline's device.
+
+        Raises:
+            UserError: no such part, or the transformer has learnt no line drawings.
+        """
+        shown = dict(images) | {SCRIBBLES.get(part, part): drawing for part, drawing in scribbles.items()}
+        unknown = MODALITIES[self.transformer.config["modalities"] :]
+        if scribbles and any(name in unknown for name in shown):
+            raise UserError("This pipeline was trained before there were line drawings: give no scribbles.")
+        return self.conditioner(texts, [shown] * len(texts)).to(self._execution_device)
 
     @torch.no_grad()
     def avatars(

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from genlca_method.tokens.command import CaptionerName
 from lca_dataparsers.dataset.schema import SubjectInfo
-
-CaptionerName = Literal["attributes", "none"]
+from lca_shared.errors import UserError
+from lca_shared.tensors import Float, Tensor
 
 
 @dataclass(frozen=True)
@@ -19,23 +20,39 @@ class Caption:
     """Who made it."""
 
 
-Captioner = Callable[[SubjectInfo], Caption]
-"""What makes a caption. One that looks at pictures (a vision-language model) is registered in :data:`CAPTIONERS`."""
+Pictures = Mapping[str, Float[Tensor, "3 h w"]]
+"""Of parts (``tokens.parts.IMAGE_PARTS``), sRGB 0..1."""
+Captioner = Callable[[SubjectInfo, Pictures], Caption]
+"""What makes a caption, from what is known of a person and from pictures of parts of them."""
 
 
-def from_attributes(person: SubjectInfo) -> Caption:
+def from_attributes(person: SubjectInfo, pictures: Pictures) -> Caption:
     """Exact, from the attributes that ``lca-data synth`` writes; empty for people who have none."""
     known = person.report.get("attributes")
     return Caption(sentence(known), "synthetic attributes") if known else Caption("", "nobody")
 
 
-def nobody(person: SubjectInfo) -> Caption:
+def nobody(person: SubjectInfo, pictures: Pictures) -> Caption:
     """No caption."""
     return Caption("", "nobody")
 
 
-CAPTIONERS: dict[CaptionerName, Captioner] = {"attributes": from_attributes, "none": nobody}
-"""By name."""
+def build_captioner(name: CaptionerName, source: str = "", device: str = "cpu") -> Captioner:
+    """A captioner by name.
+
+    Args: name; for ``model``, where the vision-language model is, and where it runs.
+
+    Raises:
+        UserError: no such captioner, or its weights are missing.
+    """
+    if name == "model":
+        from genlca_method.tokens.caption_model import ModelCaptioner
+
+        return ModelCaptioner(source, device)
+    found = {"attributes": from_attributes, "none": nobody}.get(name)
+    if found is None:
+        raise UserError(f"There is no captioner {name!r}. Choose one of: attributes, model, none.")
+    return found
 
 
 def sentence(attributes: Mapping[str, Any], said: Callable[[], bool] = lambda: True) -> str:

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from genlca_method.tokens.captions import CaptionerName
+CaptionerName = Literal["attributes", "model", "none"]
+"""Who writes captions."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,11 @@ class TokenizeConfig:
     shard_samples: int = 256
     """Samples in a shard."""
     captions: CaptionerName = "attributes"
-    """Who writes captions: attributes (exact, of synthetic people), none."""
+    """Who writes captions: attributes (exact, of synthetic people); model (a vision-language model looks at the picture
+    of the whole body); none."""
+    caption_model: str = ""
+    """A vision-language model of transformers (image-text-to-text): a folder or a Hugging Face id. Use --part-size 224
+    or more with it."""
     part_size: int = 64
     """Side of the pictures of parts of the body, pixels; 0 = no such pictures."""
     angle: float = 80.0

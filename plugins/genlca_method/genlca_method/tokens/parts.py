@@ -10,6 +10,10 @@ PARTS = ("face", "hair", "upper", "lower", "shoes", "hands")
 """Every anchor is in one of them."""
 IMAGE_PARTS = ("face", "hair", "upper", "lower", "shoes", "whole")
 """Of which pictures may be given; ``whole`` is the whole body."""
+SCRIBBLES = {part: f"{part} scribble" for part in IMAGE_PARTS}
+"""Names of line drawings of the same parts."""
+PICTURES = (*IMAGE_PARTS, *SCRIBBLES.values())
+"""Names of all that can be shown of a person."""
 _ARM = ("clavicle", "upperarm", "lowerarm", "wrist", "finger", "metacarpal", "shoulder")
 """Beginnings of the names of the arms' joints."""
 _WAIST_JOINT = "spine05"

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from genlca_method.tokens.captions import CAPTIONERS
+from genlca_method.tokens.captions import build_captioner
 from genlca_method.tokens.command import TokenizeConfig
 from genlca_method.tokens.format import TOKENS_FILE, SampleInfo, TokensInfo, read_tokens_info, write_tokens_info
 from genlca_method.tokens.layout import TokenLayout
@@ -82,7 +82,7 @@ class Tokenizer:
         self.anchors = SurfacePoints(network.token_faces, network.token_barycentric)
         self.parts = anchor_parts(trained.body, self.anchors)
         self.visibility = VisibilityConfig(angle=config.angle)
-        self.caption = CAPTIONERS[config.captions]
+        self.caption = build_captioner(config.captions, config.caption_model, str(trained.device))
 
     def samples(self, planned: Sequence[Planned], progress: Any) -> Iterator[WrittenSample]:
         """The samples in their order; those with as many views go through the encoder together."""
@@ -116,7 +116,7 @@ class Tokenizer:
             points = self.anchors.read(posed, body.faces)
             pictures = part_pictures(references, points, views, self.parts, self.config.part_size)
         person = self.people.dataset.subjects[sample.subject].info
-        caption = self.caption(person)
+        caption = self.caption(person, pictures)
         info = SampleInfo(
             sample.subject,
             person.split,
@@ -145,7 +145,8 @@ def _planned(config: TokenizeConfig, people: ShownPeople) -> Iterator[Planned]:
 
 
 def _info(config: TokenizeConfig, trained: TrainedNetwork) -> TokensInfo:
-    names = ("references", "samples", "shard_samples", "captions", "part_size", "seed")
+    names = ["references", "samples", "shard_samples", "captions", "part_size", "seed"]
+    names += ["caption_model"] * bool(config.caption_model)
     settings = {name: getattr(config, name) for name in names} | {"data": str(config.data)}
     return TokensInfo(
         TokenLayout.of(trained.network.config),

@@ -9,6 +9,8 @@ from genlca_method.latents.autoencoder import TokenAutoencoder
 from genlca_method.latents.token_data import TokenData, token_data
 from genlca_method.tokens.captions import sentence
 from genlca_method.tokens.format import SampleInfo
+from genlca_method.tokens.parts import SCRIBBLES
+from genlca_method.tokens.scribbles import scribble
 from genlca_method.tokens.shards import TokenShards
 from lca_method.sampling import step_generator
 from lca_shared.tensors import Bool, Float, Tensor
@@ -75,14 +77,25 @@ class FlowPeople:
         deviation = shapes.std(dim=0) if len(shapes) > 1 else torch.ones(shapes.shape[1])
         return shapes.mean(dim=0), deviation
 
-    def drawn(self, seed: int, step: int, slots: range, said: float = 1.0) -> FlowBatch:
+    def drawn(self, seed: int, step: int, slots: range, said: float = 1.0, scribbled: float = 0.0) -> FlowBatch:
         """The samples in some slots of a step: what a slot holds depends on seed, step and slot alone, so that several
         devices see together what one would have seen.
 
-        Args: seed; step; slots; probability of each clause of a caption that is made from attributes.
+        Args: seed; step; slots; probability of each clause of a caption that is made from attributes; probability that
+            a line drawing takes the place of a part's picture.
         """
         generators = [step_generator(seed, step, slot) for slot in slots]
         batch = self.batch([int(generator.integers(len(self))) for generator in generators])
+        if scribbled > 0.0:
+            pictures = tuple(
+                {
+                    SCRIBBLES[name] if drawing else name: scribble(picture) if drawing else picture
+                    for name, picture in given.items()
+                    for drawing in [bool(generator.random() < scribbled)]
+                }
+                for given, generator in zip(batch.pictures, generators)
+            )
+            batch = replace(batch, pictures=pictures)
         if said >= 1.0:
             return batch
         captions = [

@@ -20,7 +20,7 @@ from diffusers.models.embeddings import TimestepEmbedding, Timesteps
 from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
-from genlca_method.conditioning.tokens import MODALITIES, ConditionTokens
+from genlca_method.conditioning.tokens import ConditionTokens
 from genlca_method.transformer.block import JointBlock, modulated
 from genlca_method.transformer.given import Given
 from genlca_method.transformer.patches import neighbours
@@ -54,11 +54,12 @@ class GenLCATransformer(ModelMixin, ConfigMixin):
         fourier_frequencies: int = 6,
         patch: int = 1,
         conditioning: dict[str, Any] | None = None,
+        modalities: int = 7,
     ):
         """Args: number of anchors and of numbers of each; of the body's shape; lengths of a text's and a picture's
         feature vectors; the streams' width; layers; attention heads; width of the perceptrons over the streams'; of the
         code of the anchors' points; anchors that are read as one token; the encoders of conditions as plain values,
-        kept for those who sample."""
+        kept for those who sample; how many of ``MODALITIES`` it knows (the first 7 are without line drawings)."""
         super().__init__()
         self.gradient_checkpointing = False
         self.frequencies = fourier_frequencies
@@ -81,7 +82,7 @@ class GenLCATransformer(ModelMixin, ConfigMixin):
                 "image": nn.Sequential(nn.LayerNorm(image_channels), nn.Linear(image_channels, width)),
             }
         )
-        self.modality = nn.Embedding(len(MODALITIES), width)
+        self.modality = nn.Embedding(modalities, width)
         self.time_code = Timesteps(_TIME_CHANNELS, flip_sin_to_cos=True, downscale_freq_shift=0)
         self.time = TimestepEmbedding(_TIME_CHANNELS, width)
         self.pooled = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
