@@ -103,7 +103,8 @@ class CompactBody:
         """Rigid transforms of the joints that move, from rest to world."""
         batch = pose.root_rotation.shape[:-1]
         driven, eyes = self._active_slots
-        local = torch.zeros(*batch, len(self.active.joints), 3, 3).to(pose.root_rotation)
+        like = pose.root_rotation
+        local = torch.zeros(*batch, len(self.active.joints), 3, 3, dtype=like.dtype, device=like.device)
         local = local.index_copy(-3, driven, rotation_vector_to_matrix(pose.joint_rotations))
         local = local.index_copy(-3, eyes, gaze_to_matrix(pose.gaze))
         local = local.index_copy(-3, driven.new_zeros(1), rotation_vector_to_matrix(pose.root_rotation[..., None, :]))

@@ -106,7 +106,7 @@ class DrivingVector(nn.Module):
         """The driving vector of each frame."""
         rotations = driving.pose.joint_rotations
         if self.config.rotation_code == "six_numbers":
-            rest = rotations.new_tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0])
+            rest = torch.eye(2, 3, dtype=rotations.dtype, device=rotations.device).flatten()  # made there, not copied
             rotations = matrix_to_six_numbers(rotation_vector_to_matrix(rotations)) - rest
         if driving.joint_confidence is not None:
             rotations = rotations * driving.joint_confidence[..., None]
