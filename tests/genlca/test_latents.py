@@ -79,8 +79,22 @@ def test_anchors_without_position_are_alike(trainer: LatentsTrainer) -> None:
     with torch.no_grad():
         straight = autoencoder(vectors, valid)
         autoencoder.set_template(autoencoder.positions[order])
+        autoencoder.token_mean.copy_(autoencoder.token_mean[order])
         permuted = autoencoder(vectors[:, order], valid[:, order])
     torch.testing.assert_close(permuted, straight[:, order], atol=1e-4, rtol=1e-4)
+
+
+def test_principal_axes_alone_are_a_good_beginning(trainer: LatentsTrainer) -> None:
+    """Without its layers it is the best linear one of the differences to the mean person (Eckart, Young 1936)."""
+    autoencoder, data = trainer.autoencoder.eval(), trainer.data
+    with torch.no_grad():
+        for last in (autoencoder.narrow[1], autoencoder.out[1]):
+            last.weight.zero_()  # type: ignore[operator]
+        left = ((autoencoder(data.vectors, data.valid) - data.vectors) / autoencoder.token_deviation)[data.valid]
+        differing = ((data.vectors - autoencoder.token_mean) / autoencoder.token_deviation)[data.valid]
+    best = torch.linalg.svdvals(differing.double())[8:].square().sum()
+    torch.testing.assert_close(left.double().square().sum(), best, rtol=1e-3, atol=0)
+    assert float(left.square().mean()) < float(differing.square().mean())
 
 
 @pytest.mark.slow

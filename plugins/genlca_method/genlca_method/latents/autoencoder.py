@@ -9,16 +9,22 @@ from torch.nn import functional as F
 from lca_method.networks.fourier import fourier_features, fourier_width
 from lca_shared.tensors import Bool, Float, Tensor
 
+_SMALL = 0.1
+"""Of the layers' last weights at first: beginnings are little more than the principal axes."""
+
 
 class TokenAutoencoder(ModelMixin, ConfigMixin):
-    """A few layers over all anchors on each side of a narrow middle.
+    """The principal axes of what tells people apart, and a few layers over all anchors on each side that add what is
+    left.
 
-    Anchors know their points on the template. Anchors that are not valid enter as a learned vector, so that nothing of
-    what no picture shows gets into the latents of what is seen. Latents come out with mean 0 and deviation 1 over the
-    valid anchors of the training data (:meth:`set_latent_statistics`).
+    Most of a token says where on the body it is: what is coded is the difference to the mean person's token at the same
+    anchor. Anchors know their points on the template. Anchors that are not valid enter as a learned vector, so that
+    nothing of what no picture shows gets into the latents of what is seen. Latents come out with mean 0 and deviation 1
+    over the valid anchors of the training data (:meth:`set_latent_statistics`).
     """
 
     token_mean: Tensor
+    axes: Tensor
     token_deviation: Tensor
     latent_mean: Tensor
     latent_deviation: Tensor
@@ -40,8 +46,9 @@ class TokenAutoencoder(ModelMixin, ConfigMixin):
         super().__init__()
         code = fourier_width(fourier_frequencies)
         self.register_buffer("positions", torch.zeros(anchors, 3))
-        self.register_buffer("token_mean", torch.zeros(channels))
+        self.register_buffer("token_mean", torch.zeros(anchors, channels))
         self.register_buffer("token_deviation", torch.ones(channels))
+        self.register_buffer("axes", torch.zeros(channels, latent_channels))
         self.register_buffer("latent_mean", torch.zeros(latent_channels))
         self.register_buffer("latent_deviation", torch.ones(latent_channels))
         self.frequencies = fourier_frequencies
@@ -54,6 +61,10 @@ class TokenAutoencoder(ModelMixin, ConfigMixin):
         self.back_place = nn.Linear(code, width)
         self.up = nn.ModuleList([AnchorLayer(width, heads) for _ in range(layers)])
         self.out = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, channels))
+        with torch.no_grad():
+            for last in (self.narrow[1], self.out[1]):
+                last.weight.mul_(_SMALL)  # type: ignore[operator]
+                last.bias.zero_()  # type: ignore[operator]
 
     @torch.no_grad()
     def set_template(self, positions: Float[Tensor, "anchors 3"]) -> None:
@@ -61,10 +72,17 @@ class TokenAutoencoder(ModelMixin, ConfigMixin):
         self.positions.copy_(positions)
 
     @torch.no_grad()
-    def set_token_statistics(self, mean: Float[Tensor, "channels"], deviation: Float[Tensor, "channels"]) -> None:
-        """Of valid tokens; channels that never change are left as they are."""
+    def set_token_statistics(
+        self,
+        mean: Float[Tensor, "anchors channels"],
+        deviation: Float[Tensor, "channels"],
+        axes: Float[Tensor, "channels latent"],
+    ) -> None:
+        """Of valid tokens: the mean person, deviations over all anchors, and the principal axes of what differs from
+        the mean person, in those deviations."""
         self.token_mean.copy_(mean)
         self.token_deviation.copy_(deviation.clamp(min=1e-4))
+        self.axes.copy_(axes)
 
     @torch.no_grad()
     def set_latent_statistics(self, mean: Float[Tensor, "latent"], deviation: Float[Tensor, "latent"]) -> None:
@@ -76,18 +94,20 @@ class TokenAutoencoder(ModelMixin, ConfigMixin):
         self, tokens: Float[Tensor, "*b anchors channels"], valid: Bool[Tensor, "*b anchors"]
     ) -> Float[Tensor, "*b anchors latent"]:
         """Normalised latents; those of anchors that are not valid mean nothing."""
-        hidden = self.into((tokens - self.token_mean) / self.token_deviation)
-        hidden = torch.where(valid[..., None], hidden, self.placeholder) + self.into_place(self._code())
+        differing = (tokens - self.token_mean) / self.token_deviation
+        hidden = torch.where(valid[..., None], self.into(differing), self.placeholder) + self.into_place(self._code())
         for layer in self.down:
             hidden = layer(hidden)
-        return (self.narrow(hidden) - self.latent_mean) / self.latent_deviation
+        linear = torch.where(valid[..., None], differing @ self.axes, 0.0)
+        return (linear + self.narrow(hidden) - self.latent_mean) / self.latent_deviation
 
     def decode(self, latents: Float[Tensor, "*b anchors latent"]) -> Float[Tensor, "*b anchors channels"]:
         """Tokens."""
-        hidden = self.back(latents * self.latent_deviation + self.latent_mean) + self.back_place(self._code())
+        plain = latents * self.latent_deviation + self.latent_mean
+        hidden = self.back(plain) + self.back_place(self._code())
         for layer in self.up:
             hidden = layer(hidden)
-        return self.out(hidden) * self.token_deviation + self.token_mean
+        return (plain @ self.axes.mT + self.out(hidden)) * self.token_deviation + self.token_mean
 
     def forward(
         self, tokens: Float[Tensor, "*b anchors channels"], valid: Bool[Tensor, "*b anchors"]

@@ -12,6 +12,8 @@ from lca_shared.tensors import Bool, Float, Tensor
 LEAST_RATE = 0.005
 """Anchors that fewer samples than this share show (the inside of the mouth) are always taken as valid: no data will
 ever show them, and what LCA makes of them is all there is to learn."""
+_FEW = 2.0
+"""Samples that the mean of all anchors counts for."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +29,23 @@ class TokenData:
     def __len__(self) -> int:
         return len(self.vectors)
 
-    def statistics(self) -> tuple[Float[Tensor, "channels"], Float[Tensor, "channels"]]:
-        """Mean and deviation of each channel over valid tokens."""
-        return masked_statistics(self.vectors, self.valid)
+    def statistics(
+        self, axes: int
+    ) -> tuple[Float[Tensor, "anchors channels"], Float[Tensor, "channels"], Float[Tensor, "channels axes"]]:
+        """Of valid tokens: the mean at each anchor (drawn to that of all anchors where few samples show it), the
+        deviation of each channel over all anchors, and the first principal axes of the differences to the mean at their
+        anchor in those deviations.
+
+        Args: how many axes.
+        """
+        overall, deviation = masked_statistics(self.vectors, self.valid)
+        weights = self.valid[..., None].float()
+        mean = ((self.vectors * weights).sum(dim=0) + _FEW * overall) / (weights.sum(dim=0) + _FEW)
+        covariance = torch.zeros(len(deviation), len(deviation), dtype=torch.double)
+        for vectors, valid in zip(self.vectors, self.valid):
+            differing = ((vectors - mean) / deviation.clamp(min=1e-4))[valid].double()
+            covariance += differing.mT @ differing
+        return mean, deviation, torch.linalg.eigh(covariance)[1].flip(1)[:, :axes].float()
 
 
 def masked_statistics(

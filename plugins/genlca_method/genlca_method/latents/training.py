@@ -85,7 +85,7 @@ def made_autoencoder(
     corners = body.faces[network.token_faces]
     points = (body.template_vertices[corners] * network.token_barycentric[..., None]).sum(dim=1)
     autoencoder.set_template(points.cpu())
-    autoencoder.set_token_statistics(*data.statistics())
+    autoencoder.set_token_statistics(*data.statistics(config.latent_channels))
     return autoencoder
 
 
