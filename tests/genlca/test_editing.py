@@ -5,17 +5,20 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, FlowMatchHeunDiscreteScheduler
-from small_generator import ANCHORS, LCA_SHA
+from small_generator import ANCHORS, LCA_SHA, small_pipeline
 
 from genlca_method.cli import main
 from genlca_method.editing.editing import edited
 from genlca_method.editing.person import TokenPerson, read_person, write_person
 from genlca_method.editing.regions import kept_anchors, parts_of
 from genlca_method.editing.sampling import resampled
+from genlca_method.sampling.decoder import LCADecoder
 from genlca_method.sampling.pipeline import GenLCAPipeline
 from genlca_method.tokens.parts import PARTS
+from genlca_method.tokens.shards import TokenShards
 from lca_method.avatar.avatar import Avatar
 from lca_method.avatar.bundle import AvatarRecord, load_avatar, save_avatar
+from lca_method.trained_network import TrainedNetwork
 from lca_shared.body.model import BodyPose
 from lca_shared.errors import UserError
 
@@ -131,3 +134,26 @@ def test_the_command_changes_one_part(
     assert load_avatar(after).record.checkpoint["prompt"] == "a red top" and (after / "preview.png").is_file()
     with pytest.raises(UserError, match="another LCA"):
         read_person(after, "other")
+
+
+def test_a_person_in_pictures_becomes_an_avatar_that_can_be_completed(
+    people: Path, lca_run: Path, lca: TrainedNetwork, tokens: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    path = tmp_path / "emil.avatar"
+    command = ["encode", str(people), "--checkpoint", str(lca_run), "--output", str(path), "--device", "cpu"]
+    assert main(command) == 1 and "--subject" in capsys.readouterr().err
+    assert main([*command, "--subject", "emil", "--references", "3"]) == 0
+    shards = TokenShards(tokens)
+    sha = str(shards.info.checkpoint["sha256"])
+    found = read_person(path, sha)
+    index = next(i for i in range(len(shards)) if shards.sample_info(i).subject == "emil")
+    torch.testing.assert_close(found.tokens, shards[index].vectors, atol=4e-3, rtol=2e-3)  # written as float16 there
+    assert torch.equal(found.valid, shards[index].counts > 0) and torch.equal(found.shape, shards[index].shape)
+    made = small_pipeline(LCADecoder.of(lca, {"steps": 0, "sha256": sha}))
+    made.save_pretrained(tmp_path / "pipeline")
+    after = ["edit", str(path), "--pipeline", str(tmp_path / "pipeline"), "--complete", "--steps", "1"]
+    assert main([*after, "--output", str(tmp_path / "whole.avatar"), "--device", "cpu"]) == 0
+    whole = read_person(tmp_path / "whole.avatar", sha)
+    assert whole.valid.all() and torch.equal(whole.tokens[found.valid], found.tokens[found.valid])
+    kept = load_avatar(path).avatar
+    assert torch.equal(kept.canonical.means, made.decoder.avatar(found.tokens, found.shape).canonical.means)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from genlca_method.editing.command import EditConfig
 from genlca_method.editing.decode_command import DecodeConfig
+from genlca_method.editing.encode_command import EncodeConfig
 from genlca_method.evaluation.command import EvalConfig
 from genlca_method.latents.command import LatentsConfig
 from genlca_method.sampling.command import GenerateConfig
@@ -17,6 +18,7 @@ SUBCOMMANDS = {
     "tokenize": TokenizeConfig,
     "latents": LatentsConfig,
     "generate": GenerateConfig,
+    "encode": EncodeConfig,
     "decode": DecodeConfig,
     "edit": EditConfig,
     "eval": EvalConfig,

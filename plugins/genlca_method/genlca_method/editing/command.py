@@ -11,9 +11,9 @@ import tyro
 class EditConfig:
     """Change parts of an avatar by a prompt or pictures, or complete what no picture showed.
 
-    The avatar must hold its tokens: `genlca generate` and `genlca decode` write such avatars. Tokens that are kept are
-    kept exactly, and so is the body's shape unless --new-shape is given. Parts are face, hair, upper, lower, shoes and
-    hands; without --keep, --change, --complete and pictures, everything may change.
+    The avatar must hold its tokens: `genlca generate`, `encode` (from photos) and `decode` write such avatars. Tokens
+    that are kept are kept exactly, and so is the body's shape unless --new-shape is given. Parts are face, hair, upper,
+    lower, shoes and hands; without --keep, --change, --complete and pictures, everything may change.
     """
 
     avatar: tyro.conf.Positional[Path]

@@ -57,8 +57,8 @@ def read_person(bundle: Path, lca: str) -> TokenPerson:
     path = bundle / PERSON_FILE
     if not path.is_file():
         raise UserError(
-            f"{bundle} holds no tokens to edit. `genlca generate` and `genlca decode` write avatars that can be edited "
-            "(photos: `lca-data process`, `genlca tokenize`, `genlca decode`)."
+            f"{bundle} holds no tokens to edit. `genlca generate`, `genlca decode` and, for photos, `genlca encode` "
+            "write avatars that can be edited."
         )
     try:
         with safe_open(os.fspath(path), framework="pt") as file:

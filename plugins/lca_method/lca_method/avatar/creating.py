@@ -41,9 +41,9 @@ def create(config: CreateConfig) -> None:
     device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
     trained = load_network(config.model, device)
     print(f"Model: {described(config.model)}, {trained.steps} training steps.")
-    with _dataset(config) as (root, given):
+    with dataset_of(config) as (root, given):
         people = ShownPeople.open(root, trained)
-        subject = _subject(config, people)
+        subject = subject_of(config, people)
         rows = people.reference_rows(subject, config.references)
         references = people.references(subject, config.references)
         with torch.inference_mode():
@@ -112,7 +112,7 @@ def _check(config: CreateConfig) -> None:
 
 
 @contextmanager
-def _dataset(config: CreateConfig) -> Iterator[tuple[Path, tuple[Path, ...]]]:
+def dataset_of(config: CreateConfig) -> Iterator[tuple[Path, tuple[Path, ...]]]:
     """The pictures as a dataset, and those that could be read."""
     first = config.pictures[0]
     if len(config.pictures) == 1 and any((first / name).exists() for name in (DATASET_FILE, SHARDS_FILE)):
@@ -168,7 +168,12 @@ def _photos_in(folder: Path, images: tuple[Path, ...]) -> Path:
     return folder
 
 
-def _subject(config: CreateConfig, people: ShownPeople) -> str:
+def subject_of(config: CreateConfig, people: ShownPeople) -> str:
+    """Whose avatar it is to be.
+
+    Raises:
+        UserError: there are several people, and nobody said which.
+    """
     names = [] if config.subject is not None else list(people.names())
     if config.subject is not None or len(names) == 1:
         return config.subject or names[0]
