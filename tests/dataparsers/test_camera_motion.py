@@ -9,6 +9,7 @@ import torch
 from made_observations import level_camera, made_observations
 
 from lca_dataparsers.processing.camera_motion import (
+    BackgroundFollower,
     background_path,
     background_step,
     camera_turns,
@@ -65,13 +66,16 @@ def test_the_turns_of_a_camera_come_out() -> None:
 
 
 def test_in_pieces_as_in_one_go() -> None:
-    """A chunk begins with the picture before it."""
+    """Pieces begin with the picture before them, also when a run goes on where another was stopped."""
     pictures, masks = _filmed([_turn(frame) for frame in range(12)])
-    greys = [small_grey(picture) for picture in pictures]
-    whole = background_path(None, greys, masks)
-    first = background_path(None, greys[:6], masks[:6])
-    rest = first[-1] + background_path(greys[5], greys[6:], masks[6:])
+    whole = background_path(None, [small_grey(picture) for picture in pictures], masks)
+    follower = BackgroundFollower(np.zeros(3))
+    first = follower.follow(pictures[:6], masks[:6])
+    rest = follower.follow(pictures[6:], masks[6:])
     np.testing.assert_allclose(np.concatenate([first, rest]), whole, atol=1e-3)
+    another = BackgroundFollower(first[-1])
+    another.begin(pictures[5])
+    np.testing.assert_array_equal(another.follow(pictures[6:], masks[6:]), rest)
 
 
 def test_a_standing_camera_is_quiet_whoever_moves() -> None:

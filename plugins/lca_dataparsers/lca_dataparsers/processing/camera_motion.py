@@ -106,6 +106,31 @@ def background_path(
     return path
 
 
+class BackgroundFollower:
+    """The background's path through a clip that comes in pieces.
+
+    Args:
+        so_far: how far it has moved up to the picture before the next piece.
+    """
+
+    def __init__(self, so_far: Float[np.ndarray, "3"]) -> None:
+        self._so_far = so_far.astype(np.float64)
+        self._before: np.ndarray | None = None
+
+    def begin(self, image: UInt8[np.ndarray, "h w 3"]) -> None:
+        """The picture before the next piece."""
+        self._before = small_grey(image)
+
+    def follow(
+        self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]], people: Sequence[UInt8[np.ndarray, "_ _"] | None]
+    ) -> Float[np.ndarray, "pictures 3"]:
+        """The path at the pictures of the next piece; ``people`` as in :func:`background_path`."""
+        greys = [small_grey(image) for image in images]
+        path = self._so_far + background_path(self._before, greys, people)
+        self._before, self._so_far = greys[-1], path[-1]
+        return path
+
+
 def steadied(path: Float[np.ndarray, "frames 3"]) -> Float[np.ndarray, "frames 3"]:
     """The background's path, or none at all (zeros) if it wanders no more than that of a standing camera."""
     extent = np.ptp(path, axis=0) if len(path) else np.zeros(3)

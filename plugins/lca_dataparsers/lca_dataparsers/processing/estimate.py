@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from lca_dataparsers.processing.ahead import ahead
+from lca_dataparsers.processing.camera_motion import BackgroundFollower
 from lca_dataparsers.processing.change_meter import ChangeMeter
 from lca_dataparsers.processing.choosing import THE_LARGEST, PersonChoice
 from lca_dataparsers.processing.decode import Picture, Source
@@ -54,6 +55,7 @@ def estimate_source(
     progress(len(notes))
     photos = source.kind == "photos"
     chooser = choice.chooser(source.track, _last_box(chunks))
+    background = None if photos else BackgroundFollower(chunks[-1].camera_path[-1] if chunks else np.zeros(3))
     done = len(notes)
     del chunks, notes  # a long clip's would lie about while the rest is detected
     with (
@@ -71,13 +73,15 @@ def estimate_source(
             nonlocal written
             chunk, details = going.pop(0)
             observations, notes, masks = _observed(chunk, details.result(), filters)
+            if background is not None:
+                observations.camera_path[:] = background.follow([picture.image for picture in chunk.pictures], masks)
             if written is not None:
                 written.result()
             images = [picture.image for picture in chunk.pictures]
             written = writer.submit(folder.add, observations, notes, images, masks)
             progress(len(chunk.pictures))
 
-        taken = _in_chunks(_prepared(pictures, done, long_side), 1 if photos else CHUNK)
+        taken = _in_chunks(_prepared(pictures, done, long_side, background), 1 if photos else CHUNK)
         with closing(ahead(taken)) as decoded, closing(ahead(team.looked(decoded, apart=photos))) as looked:
             for chunk in looked:
                 if photos:
@@ -94,8 +98,12 @@ def estimate_source(
     folder.finish(list(source.notices))
 
 
-def _prepared(pictures: Iterator[Picture], done: int, long_side: int) -> Iterator[tuple[Picture, float]]:
-    """Pictures after the first ``done``, not too large, each with its change from the one before."""
+def _prepared(
+    pictures: Iterator[Picture], done: int, long_side: int, background: BackgroundFollower | None
+) -> Iterator[tuple[Picture, float]]:
+    """Pictures after the first ``done``, not too large, each with its change from the one before. The ``background``
+    begins with the last of those that are done.
+    """
     meter = ChangeMeter()
     for count, picture in enumerate(pictures):
         if count < done - 1:
@@ -104,6 +112,8 @@ def _prepared(pictures: Iterator[Picture], done: int, long_side: int) -> Iterato
         change = meter.change(fitted.image)
         if count >= done:
             yield fitted, change
+        elif background is not None:
+            background.begin(fitted.image)
 
 
 def _in_chunks(

@@ -67,7 +67,7 @@ class ClipObservations:
     """[T, 4] left, top, right, bottom of the person in the picture, pixels."""
     camera_path: np.ndarray
     """[T, 3] how far the background has moved since the first frame: right and down at the picture's middle (shares of
-    the long side), and its turn there (radians, clockwise); see :mod:`.camera_motion`. Zeros where the camera stands."""
+    the long side), and its turn there (radians, clockwise); see :mod:`.camera_motion`. Zeros if the camera stands."""
     focal_prior: float | None = None
     """Focal length in pixels from the picture's metadata, or None."""
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from lca_dataparsers.dataset.schema import FrameRecord, SubjectInfo
 from lca_dataparsers.dataset.writer import DatasetWriter
+from lca_dataparsers.processing.camera_motion import steadied
 from lca_dataparsers.processing.choosing import PersonChoice
 from lca_dataparsers.processing.decode import Source
 from lca_dataparsers.processing.estimate import estimate_source
@@ -149,7 +150,8 @@ def _gathered(
         )
     if source.kind == "photos":
         return *brought_together(chunks, notes, settings.fit.field_of_view), notes
-    return untangled(concatenate(chunks))[0], [IN_PLACE] * len(notes), notes
+    clip = untangled(concatenate(chunks))[0]
+    return replace(clip, camera_path=steadied(clip.camera_path)), [IN_PLACE] * len(notes), notes
 
 
 def _counting(frames: Iterator[Any], advance: Callable[[int], None]) -> Iterator[Any]:

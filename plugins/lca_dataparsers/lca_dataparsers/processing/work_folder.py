@@ -17,7 +17,7 @@ from lca_shared.errors import UserError
 from lca_shared.storage import atomic_path, read_json, write_json
 from lca_shared.tensors import UInt8
 
-LAYOUT = 3
+LAYOUT = 4
 """Raised when what is kept here changes, so that older leftovers are not read."""
 
 
