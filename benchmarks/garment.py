@@ -4,8 +4,8 @@
     python -m benchmarks.garment --model RUN --data data/skirt data/dress data/coat --tight data/people
 
 Both copies of the model see the same people, references and targets in the same order, and have the same losses but for
-the nodes' own. The encoder is frozen, so every person is read once for both. Everything is measured on held-out people,
-who wear garments of their own. A run that was stopped goes on where it was, with the same command.
+the nodes' own. The encoder is frozen, so every person is encoded once for both. Everything is measured on held-out
+people, who wear garments of their own. A run that was stopped goes on where it was, with the same command.
 """
 
 import math
@@ -29,18 +29,22 @@ from lca_method.evaluation import person_mask
 from lca_method.losses import LossConfig
 from lca_method.networks import LCA
 from lca_method.networks.node_head import DeformerConfig
-from lca_method.networks.token_code import TokenCode
 from lca_method.sampling import Draw, draw_views, step_generator
 from lca_method.trained_network import TrainedNetwork, load_network
 from lca_method.training_step import training_losses, training_renders
 from lca_shared.metrics import masked_l1, masked_lpips, masked_psnr
 from lca_shared.perceptual import LPIPS
 from lca_shared.storage import atomic_path
+from lca_shared.tensors import Tensor
 
 STATE = "state.pt"
 _SAVED_EVERY = 5
-HEADS = ("canonical_head.", "pose_head.", "node_head.")
-LOSSES = LossConfig(l1=0.0, person=1.0, lpips=0.0, mask=0.1, position=0.1, scale=0.1, arap=0.1, sparsity=0.01)
+HEADS = ("canonical_head.", "pose_head.", "projected_outline.", "node_head.")
+LOSSES = LossConfig(
+    l1=0.0, person=1.0, lpips=0.0, mask=0.1, position=0.1, scale=0.1, arap=0.1, sparsity=0.01, loose=1.0
+)
+PULLED = 0.4
+"""Share of the steps over which gates are pulled open (``LossConfig.loose``)."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,9 @@ class Arm:
 class Person:
     """Somebody to learn from, read already."""
 
-    tokens: TokenCode
+    tokens: Tensor
+    colors: Tensor | None
+    """Of ``LCA.encoded``."""
     batch: SubjectBatch
     """The targets are all frames that are not references."""
 
@@ -154,8 +160,8 @@ def _read(trained: TrainedNetwork, test_set: TestSet, person: object, options: O
     draw = draw_views(generator, person, options.references, len(person.references) - options.references)  # type: ignore
     reader = replace_targets(test_set, draw)
     with torch.no_grad():
-        tokens = trained.network.read(reader.references, reader.shape)
-    return Person(tokens, reader)
+        tokens, colors = trained.network.encoded(reader.references, reader.shape)
+    return Person(tokens, colors, reader)
 
 
 def hash_of(name: str) -> int:
@@ -194,11 +200,13 @@ def _learn(
     batch = replace(person.batch, targets=seen)
     background = torch.from_numpy(random.random(3, dtype=np.float32))
     rate = min(1.0, (step + 1) / 10) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / options.steps)))
+    terms = replace(LOSSES, loose_until=round(PULLED * options.steps))
     said = []
     for arm in arms.values():
-        code = arm.network.decode(person.tokens, batch.shape, trained.training_step)
-        outputs = training_renders(arm.network, code, seen, LOSSES, step, _render, background)
-        losses = training_losses(outputs, batch, LOSSES, step, trained.lpips)
+        read = arm.network.started(person.tokens, person.colors, batch.references, batch.shape)
+        code = arm.network.decode(read, batch.shape, trained.training_step)
+        outputs = training_renders(arm.network, code, seen, terms, step, _render, background)
+        losses = training_losses(outputs, batch, terms, step, trained.lpips)
         total = torch.stack(list(losses.values())).sum()
         arm.optimizer.zero_grad()
         total.backward()

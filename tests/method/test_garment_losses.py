@@ -8,6 +8,7 @@ import torch
 
 from lca_method.losses.arap import arap_lengths, arap_turned
 from lca_method.losses.correction_sparsity import sparsity_gates, sparsity_l1
+from lca_method.losses.loose_start import loose_start, remaining
 from lca_method.losses.node_motion import NodeMotion
 from lca_method.losses.registry import ARAP, SPARSITY
 from lca_method.networks.node_graph import node_graph
@@ -94,3 +95,22 @@ def test_gradients_reach_wanted_weights_but_arap_closes_no_gate(nodes: NodeSkinn
     sparsity_l1(moving).sum().backward()
     assert gates.grad is not None
     assert float(gates.grad.abs().max()) > 0
+
+
+def test_gates_are_pulled_open_where_cloth_stands_off_and_only_at_first(nodes: NodeSkinning) -> None:
+    gates = torch.zeros(NODES, dtype=torch.float64, requires_grad=True)
+    shut = replace(nodes, gates=gates)
+    offsets = torch.zeros(50, 3, dtype=torch.float64)
+    assert float(loose_start(shut, offsets).detach()) == 0
+    offsets[:10, 0] = 0.2
+    pull = loose_start(shut, offsets)
+    torch.testing.assert_close(pull.detach(), torch.tensor(0.2, dtype=torch.float64))
+    pull.backward()
+    assert gates.grad is not None
+    followed = shut.graph.neighbours[:10].unique()
+    assert bool((gates.grad[followed] < 0).all())
+    assert float(gates.grad.abs().sum()) == pytest.approx(float(gates.grad[followed].abs().sum()))
+    opened = replace(nodes, gates=torch.ones(NODES, dtype=torch.float64))
+    assert float(loose_start(opened, offsets)) < 1e-6
+    assert [remaining(step, 10) for step in (0, 5, 10, 50)] == [1.0, 0.5, 0.0, 0.0]
+    assert remaining(0, 0) == 0.0

@@ -15,12 +15,16 @@ from lca_method.networks.node_head import DeformerConfig
 SMALL_STEPS = 400
 
 
+PULLED = 0.4
+"""Share of the steps in which gates are pulled open (``LossConfig.loose``)."""
+
+
 def _garment(posttraining: LCATrainerConfig, name: str, deformer: DeformerConfig) -> LCATrainerConfig:
     config = deepcopy(posttraining)
     config.method_name = name
-    model = config.pipeline.model
+    model, pulled = config.pipeline.model, round(PULLED * config.max_num_iterations)
     model.network = replace(model.network, deformer=deformer)
-    model.losses = replace(model.losses, arap=0.1, sparsity=0.01)  # our choice
+    model.losses = replace(model.losses, arap=0.1, sparsity=0.01, loose=1.0, loose_until=pulled)  # our choice
     return config
 
 

@@ -104,7 +104,7 @@ def training_renders(
         expression = with_swap(network, code, targets, expression, render)
     expression = None if expression is None else of_all_processes(expression)
     nodes = None
-    if code.nodes is not None and (losses.arap or losses.sparsity):
+    if code.nodes is not None and (losses.arap or losses.sparsity or losses.loose):
         nodes = NodeMotion(code.nodes, network.frame(code, driving).transforms)
     return TrainingOutputs(renders[0], renders[1], code, background, face, expression, nodes)
 

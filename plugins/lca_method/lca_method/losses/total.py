@@ -5,6 +5,7 @@ from typing import Literal
 
 from lca_method.batch import TargetViews
 from lca_method.losses.code_losses import CODE_LOSSES, CodeViews
+from lca_method.losses.loose_start import loose_start, remaining
 from lca_method.losses.node_motion import NodeMotion
 from lca_method.losses.photometric import alpha_loss, detail_on_person, l1, l1_on_person, lpips_loss, prepare
 from lca_method.losses.registry import ARAP, POSITION, SCALE, SPARSITY
@@ -46,6 +47,10 @@ class LossConfig:
     sparsity: float = 0.0
     """Weight of few corrections of the nodes' skinning weights."""
     sparsity_loss: Literal["l1", "gates"] = "l1"
+    loose: float = 0.0
+    """Weight of the pull that opens gates where cloth stands off the body (our choice), at the first step."""
+    loose_until: int = 0
+    """Training steps over which that weight falls to 0."""
     face: float = 0.0
     """Weight of L1 over person pixels of the targets' face crops, rendered with deltas (our choice; 0 = off): in a
     picture of a whole body the face is small, and expressions are smaller."""
@@ -162,6 +167,8 @@ def total(
             terms["arap"] = config.arap * ARAP[config.arap_loss](nodes).mean()
         if config.sparsity:
             terms["sparsity"] = config.sparsity * SPARSITY[config.sparsity_loss](nodes).mean()
+        if pull := config.loose * remaining(step, config.loose_until):
+            terms["loose"] = pull * loose_start(nodes.nodes, code.offsets).mean()
     return terms
 
 

@@ -169,6 +169,16 @@ class LCA(nn.Module, PretrainedNetwork):
         features: ReferenceFeatures | None = None,
     ) -> TokenCode:
         """The encoder: all that the heads will know of a person. Args: as of :meth:`encode`."""
+        return self.started(*self.encoded(references, shape, features), references, shape)
+
+    def encoded(
+        self,
+        references: ReferenceViews,
+        shape: Float[Tensor, "*b coefficients"],
+        features: ReferenceFeatures | None = None,
+    ) -> tuple[Float[Tensor, "*b tokens width"], Float[Tensor, "*b gaussians 3"] | None]:
+        """Geometric tokens after the transformer, and colours that attention finds, for models with
+        ``LCAConfig.color_lookup``. Args: as of :meth:`encode`."""
         features = self.features(references) if features is None else features
         body_tokens = self._tokens(features.body, references.images, references.masks)
         face_tokens = self._tokens(features.face, references.face_images, references.face_masks)
@@ -180,13 +190,22 @@ class LCA(nn.Module, PretrainedNetwork):
             body_tokens, face_tokens = (
                 replace(seen, tokens=seen.tokens.float()) for seen in (body_tokens, face_tokens)
             )
-            looked_up = start = None
-            if self.color_lookup is not None:
-                found = self.color_lookup(tokens, (body_tokens, face_tokens))
-                if self.projected_colors is not None:
-                    found, start = read_projections(self, references, shape, tokens, found)
-                looked_up = color_logits(found)
-        return TokenCode(tokens, looked_up, start)
+            found = None if self.color_lookup is None else self.color_lookup(tokens, (body_tokens, face_tokens))
+        return tokens, found
+
+    def started(
+        self,
+        tokens: Float[Tensor, "*b tokens width"],
+        found: Float[Tensor, "*b gaussians 3"] | None,
+        references: ReferenceViews,
+        shape: Float[Tensor, "*b coefficients"],
+    ) -> TokenCode:
+        """What :meth:`encoded` says, with the starts that are read off the references' pictures."""
+        start = None
+        with torch.autocast(tokens.device.type, enabled=False):
+            if found is not None and self.projected_colors is not None:
+                found, start = read_projections(self, references, shape, tokens, found)
+            return TokenCode(tokens, None if found is None else color_logits(found), start)
 
     def decode(self, code: TokenCode, shape: Float[Tensor, "*b coefficients"], step: int | None = None) -> SubjectCode:
         """Canonical head: what tokens say of a person, from pictures (:meth:`read`) or made otherwise.

@@ -27,7 +27,7 @@ class DeformerConfig:
     """Its linear layers."""
     node_places: bool = True
     """H_skin also sees where a node is at rest, and how far from its point of the body: where cloth stands off."""
-    reach: float = 0.15
+    reach: float = 0.25
     """Metres: what a node may be carried by instead starts as the template's weights, averaged with a Gaussian of this
     deviation over the nodes around it."""
     joint_steps: int = 4

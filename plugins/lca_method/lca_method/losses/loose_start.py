@@ -1,0 +1,28 @@
+"""A pull that opens gates where cloth stands off the body, while training is young (our choice).
+
+Shapes and colours of a model without nodes fit the template's skinning: at first every correction makes pictures worse,
+and gates that start shut would stay shut. The pull brings them over that ridge and ends; what stays open is for the
+pictures and the sparsity to say.
+"""
+
+from lca_method.networks.node_skinning import NodeSkinning
+from lca_shared.tensors import Float, Tensor
+
+NEAR, FAR = 0.03, 0.07
+"""Metres off the body: nothing is pulled that is nearer than the first, and all that is farther than the second."""
+
+
+def loose_start(nodes: NodeSkinning, offsets: Float[Tensor, "*b gaussians 3"]) -> Float[Tensor, "*b"]:
+    """Mean over Gaussians of how much of their template's skinning is left, where they stand off: 0 to 1.
+
+    Args:
+        nodes: of people.
+        offsets: of their Gaussians from the body's points, metres; without gradients from here.
+    """
+    off = offsets.detach().norm(dim=-1)
+    return (((off - NEAR) / (FAR - NEAR)).clamp(0, 1) * (1 - nodes.share())).mean(dim=-1)
+
+
+def remaining(step: int, until: int) -> float:
+    """What is left of the pull's weight: falls from 1 to 0 over ``until`` training steps."""
+    return max(0.0, 1 - step / until) if until else 0.0
