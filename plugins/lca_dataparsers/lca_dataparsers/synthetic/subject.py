@@ -60,7 +60,7 @@ def subject_frames(
     body = body_fields().body
     times = np.arange(spec.frames) / spec.fps
     mesh = person_mesh(person)
-    pose, cloth = _moving(random, spec, body, person, mesh, times)
+    pose, cloth = moving(random, spec, body, person, mesh, times)
     expressions = torch.from_numpy(random_expressions(random, times, body.expression_names))
     pose = replace(pose, gaze=torch.from_numpy(random_gaze(random, times)))
     expressions = with_eyelids(expressions, pose.gaze, body.expression_names)
@@ -87,7 +87,7 @@ def subject_frames(
             yield record, picture.image, picture.mask, picture.garment if spec.garment else None
 
 
-def _moving(
+def moving(
     random: np.random.Generator,
     spec: CaptureSpec,
     body: CompactBody,
@@ -95,7 +95,14 @@ def _moving(
     mesh: PersonMesh,
     times: np.ndarray,
 ) -> tuple[BodyPose, Float[Tensor, "frames vertices 3"] | None]:
-    """Poses, and vertices of what swings in the same world."""
+    """Poses, and vertices of what swings in the same world.
+
+    Args:
+        random: of the capture.
+        spec, person, mesh: what is filmed.
+        body: the body model.
+        times: of the moments, seconds.
+    """
     if mesh.swinging is None:
         return random_motion(random, body, times).pose, None
     every = steps_per_moment(spec.fps)
