@@ -69,8 +69,29 @@ def test_a_small_person_is_seen_as_well_as_a_large_one(mediapipe: PersonEstimato
     assert np.median(off) < 0.015
 
 
+def test_a_person_is_followed_to_where_they_were_found(mediapipe: PersonEstimator, standing: np.ndarray) -> None:
+    import cv2
+
+    wide = np.full((1000, 1600, 3), 90, np.uint8)
+    wide[500:980, 300:570] = cv2.resize(standing, (270, 480), interpolation=cv2.INTER_AREA)
+    for picture in (standing, wide):  # the second is looked at in a crop
+        (found,) = mediapipe.people(picture)
+        assert found.place is not None
+        (followed,) = mediapipe.people(picture, found.place)
+        height = found.box[3] - found.box[1]
+        off = np.linalg.norm(followed.points - found.points, axis=1)[found.visibility > 0.8]
+        assert off.max() < 0.02 * height and np.abs(followed.box - found.box).max() < 0.05 * height
+        shape = (250, 250)
+        outlines = [cv2.resize(person.mask, shape) > 127 for person in (followed, found)]
+        assert (outlines[0] & outlines[1]).sum() > 0.9 * (outlines[0] | outlines[1]).sum()
+    # nobody is there: they are looked for
+    away = mediapipe.people(wide, np.array([1300, 200, 300, 0], np.float32))
+    np.testing.assert_array_equal(away[0].points, mediapipe.people(wide)[0].points)
+
+
 def test_nobody_is_found_where_nobody_is(mediapipe: PersonEstimator, material: Path) -> None:
-    assert mediapipe.people(np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8)) == []
+    noise = np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8)
+    assert mediapipe.people(noise) == [] and mediapipe.people(noise, np.array([160, 120, 240, 0], np.float32)) == []
 
 
 def test_unknown_estimator_and_missing_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

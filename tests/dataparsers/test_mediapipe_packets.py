@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from mediapipe.framework.formats import classification_pb2, landmark_pb2
+from mediapipe.framework.formats import classification_pb2, landmark_pb2, rect_pb2
 
-from lca_dataparsers.processing.estimators.mediapipe_packets import landmarks, scores
+from lca_dataparsers.processing.estimators.mediapipe_packets import landmarks, rectangle, scores
 
 
 @pytest.mark.parametrize("given", [("x", "y", "z"), ("x", "y", "z", "visibility", "presence"), ("x", "presence")])
@@ -37,6 +37,13 @@ def test_scores_by_label() -> None:
     message.classification.add(index=1, score=0.75, label="Left")
     assert scores(message.SerializeToString()) == {"jawOpen": 0.25, "Left": 0.75}
     assert scores(b"") == {}
+
+
+def test_rectangles() -> None:
+    message = rect_pb2.NormalizedRect(x_center=0.5, y_center=0.25, width=2.0, height=1.0)
+    assert rectangle(message.SerializeToString()) == (0.5, 0.25, 2.0, 1.0, 0.0)
+    message.rotation = -0.75
+    assert rectangle(message.SerializeToString())[4] == -0.75
 
 
 def test_what_is_no_message_is_refused() -> None:

@@ -17,7 +17,7 @@ from lca_dataparsers.processing.body_following import expected_place
 from lca_dataparsers.processing.choosing import PersonChooser, TrackFollower
 from lca_dataparsers.processing.decode import Picture
 from lca_dataparsers.processing.estimators import PersonDetails, PersonEstimator, Sighting
-from lca_dataparsers.processing.estimators.protocol import ExpectedHands
+from lca_dataparsers.processing.estimators.protocol import HAND_SCORE, ExpectedHands
 from lca_dataparsers.processing.filters import DUPLICATE, DUPLICATE_CHANGE, FilterConfig
 from lca_dataparsers.processing.hand_following import expected_hands
 from lca_dataparsers.processing.notes import BLANK, is_blank
@@ -95,7 +95,9 @@ class Team:
         count = len(chunk.pictures)
         _, *levels = key_rows(count, before is None)
         for rows in levels:
-            known |= self._all(chunk, {row: ((True, True), _likely_hands(row, chosen, known)[1]) for row in rows})
+            known |= self._all(
+                chunk, {row: ((True, True), _sure(_likely_hands(row, chosen, known)[1])) for row in rows}
+            )
         between = [row for row in range(count) if row not in known]
         known |= self._all(chunk, {row: _likely_hands(row, chosen, known) for row in between})
         return [known[row] for row in range(count)]
@@ -156,6 +158,14 @@ def key_rows(count: int, first: bool) -> list[list[int]]:
         levels.append([row for row in range(step - 1, count, step) if row not in known])
         step //= 2
     return [rows for rows in levels if rows]
+
+
+def _sure(expected: ExpectedHands | None) -> ExpectedHands | None:
+    """Without hands that may not be what they were taken for: those are looked for again."""
+    if expected is None:
+        return None
+    doubtful = (expected.scores < HAND_SCORE)[:, None, None]
+    return ExpectedHands(np.where(doubtful, np.nan, expected.points), expected.scores)
 
 
 def _not_looked_at(picture: Picture, change: float, filters: FilterConfig) -> str:

@@ -9,8 +9,10 @@ import numpy as np
 
 from lca_shared.tensors import UInt8
 
-WHOLE = (0.5, 0.5, 1.0, 1.0, 0.0)
-"""The whole picture as a rectangle: middle x, y, width, height (shares of the picture), rotation (radians)."""
+Rectangle = tuple[float, float, float, float, float]
+"""Middle x, y, width, height (shares of the picture), rotation (radians)."""
+WHOLE: Rectangle = (0.5, 0.5, 1.0, 1.0, 0.0)
+"""The whole picture."""
 
 
 class TaskGraph:
@@ -40,9 +42,7 @@ class TaskGraph:
         """Free the graph."""
         self._runner.close()
 
-    def run(
-        self, image: UInt8[np.ndarray, "h w 3"], rectangle: tuple[float, float, float, float, float] = WHOLE
-    ) -> Mapping[str, Any]:
+    def run(self, image: UInt8[np.ndarray, "h w 3"], rectangle: Rectangle = WHOLE) -> Mapping[str, Any]:
         """Packets by tag; what was not found has none."""
         import mediapipe
         from mediapipe.python import packet_creator

@@ -23,9 +23,13 @@ _HAND_FACTORS = (2.0, 1.4)
 _WRIST_SEEN, _WRIST_PLAIN = 0.3, 0.7
 """Visibility of the wrist from which a hand is looked for at all, and a second time."""
 _SIDES = ("Left", "Right")
-_REACH = 0.25
-"""Of the trunk's length: how far from the body's wrist a hand may begin."""
-_ROOT, _KNUCKLES = 0, (5, 9, 13)
+_REACH, _REACH_OF_HAND = 0.06, 0.6
+"""Of the trunk's length, and of the hand's from wrist to middle finger: how far from the body's wrist a hand may begin.
+The fit believes no other (``accepted_hands``)."""
+_NEARLY = 1.3
+"""Times as far, and a hand is still followed: in the next picture it may be nearer. Sleeves taken for hands, and hands
+seen the wrong way round, begin farther off."""
+_ROOT, _MIDDLE, _KNUCKLES = 0, 9, (5, 9, 13)
 """Wrist, and where index, middle and ring finger begin: they give a hand's direction."""
 _PALM = (0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18)
 """Points whose extent gives a hand's place: no finger's outer half."""
@@ -46,7 +50,7 @@ class MediaPipeHands:
         MissingWeightsError: it is neither on disk nor fetchable.
     """
 
-    name = "mediapipe-hands-0.10-4"
+    name = "mediapipe-hands-0.10-5"
 
     def __init__(self, model_dir: Path | None = None) -> None:
         self._model, self._points = load_hands(model_dir), load_hand_points(model_dir)
@@ -71,7 +75,7 @@ class MediaPipeHands:
             if _wrist_seen(person, side, image):
                 found = self._followed(image, person, side, expected.points[side])
                 if found is not None:
-                    points[side], scores[side] = found, expected.scores[side]
+                    points[side], scores[side] = found[0], max(found[1], expected.scores[side])
         for side in (0, 1):  # one that was not where it was expected is looked for
             visibility = person.visibility[HAND_LANDMARKS[side][1]]
             for factor in _HAND_FACTORS[: 2 if visibility >= _WRIST_PLAIN else 1]:
@@ -85,8 +89,9 @@ class MediaPipeHands:
 
     def _followed(
         self, image: UInt8[np.ndarray, "h w 3"], person: Sighting, side: int, expected: Float[np.ndarray, "21 2"]
-    ) -> Float[np.ndarray, "21 2"] | None:
-        """Points of the hand near ``expected`` (pixels), unless it is not there or surely the other one.
+    ) -> tuple[Float[np.ndarray, "21 2"], float] | None:
+        """Points of the hand near ``expected`` (pixels) and how sure its side is, unless it is not there or surely the
+        other one.
 
         The network tells the sides less well by this square than by the one around a palm that was looked for.
         """
@@ -102,9 +107,10 @@ class MediaPipeHands:
             return None
         points = square.to_picture(landmark_list(found["LANDMARKS"])[:, :2])
         label, score = max(score_list(found["HANDEDNESS"]).items(), key=lambda one: one[1])
-        off = float(np.linalg.norm(points[_ROOT] - person.points[HAND_LANDMARKS[side][1]]))
-        other = label != _SIDES[side] and score > _SURE
-        return None if other or off >= _REACH * body_scale(person.points) else points
+        right = label == _SIDES[side]
+        if (not right and score > _SURE) or _off(points, person, side) > _NEARLY:
+            return None
+        return points, score if right else 0.0
 
     def _hands_in(
         self, image: UInt8[np.ndarray, "h w 3"], person: Sighting, side: int, factor: float
@@ -115,12 +121,12 @@ class MediaPipeHands:
         if "LANDMARKS" not in packets:
             return {}
         found: dict[int, tuple[np.ndarray, float]] = {}
-        reach = [_REACH * body_scale(person.points)] * 2
+        reach = [_NEARLY, _NEARLY]
         for points, labels in zip(landmark_lists(packets["LANDMARKS"]), score_lists(packets["HANDEDNESS"])):
             pixels = square.to_picture(points[:, :2])
             label, score = max(labels.items(), key=lambda one: one[1])
             of = _SIDES.index(label)
-            distance = float(np.linalg.norm(pixels[0] - person.points[HAND_LANDMARKS[of][1]]))
+            distance = _off(pixels, person, of)
             if distance < reach[of]:
                 found[of], reach[of] = (pixels, score), distance
         return found
@@ -138,6 +144,13 @@ def hand_place(points: Float[np.ndarray, "21 2"]) -> tuple[Float[np.ndarray, "2"
     low, high = upright.min(axis=0), upright.max(axis=0)
     middle = (low + high) / 2 - (0.0, _FORWARD * (high - low)[1])
     return (middle @ axes).astype(np.float32), _ROOM * float((high - low).max()), turned
+
+
+def _off(points: Float[np.ndarray, "21 2"], person: Sighting, side: int) -> float:
+    """How far from the body's wrist a hand begins; 1 = as far as it may."""
+    palm = float(np.linalg.norm(points[_MIDDLE] - points[_ROOT]))
+    off = float(np.linalg.norm(points[_ROOT] - person.points[HAND_LANDMARKS[side][1]]))
+    return off / (_REACH * body_scale(person.points) + _REACH_OF_HAND * palm)
 
 
 def _wrist_seen(person: Sighting, side: int, image: UInt8[np.ndarray, "h w 3"]) -> bool:

@@ -27,31 +27,28 @@ def as_mediapipe(image: np.ndarray) -> Any:
     return mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))
 
 
-def load_pose(model_dir: Path | None) -> TaskGraph:
-    """The pose landmarker. Raises MissingWeightsError if its file cannot be had; so do the others."""
-    with _quiet_vision() as vision:
-        options = vision.PoseLandmarkerOptions(
-            _file("pose", model_dir),
-            num_poses=MOST_PEOPLE,
-            output_segmentation_masks=True,
-            min_pose_detection_confidence=0.5,
-        )
-        outputs = ("NORM_LANDMARKS", "WORLD_LANDMARKS", "SEGMENTATION_MASK", "POSE_RECTS_NEXT_FRAME")
-        return _warm(TaskGraph("mediapipe.tasks.vision.pose_landmarker.PoseLandmarkerGraph", outputs, options.to_pb2()))
+def load_pose(model_dir: Path | None) -> tuple[TaskGraph, TaskGraph]:
+    """The two halves of the pose landmarker: the places of people, and the points and outline of a person at a place.
 
-
-def load_pose_points(model_dir: Path | None) -> TaskGraph:
-    """The second half of the pose landmarker: points and outline of a person whose place is known."""
+    Raises MissingWeightsError if its file cannot be had; so do the others.
+    """
     with _quiet_vision():
-        from mediapipe.tasks.cc.vision.pose_landmarker.proto import pose_landmarks_detector_graph_options_pb2 as options
+        from mediapipe.tasks.cc.vision.pose_detector.proto import pose_detector_graph_options_pb2
+        from mediapipe.tasks.cc.vision.pose_landmarker.proto import pose_landmarks_detector_graph_options_pb2
 
-        message: Any = options.PoseLandmarksDetectorGraphOptions()
-        message.min_detection_confidence = POSE_PRESENCE
-        network = model_in(find_weight("mediapipe-pose", model_dir), "pose_landmarks_detector.tflite")
-        message.base_options.model_asset.file_content = network
-        name = "mediapipe.tasks.vision.pose_landmarker.SinglePoseLandmarksDetectorGraph"
-        outputs = ("LANDMARKS", "WORLD_LANDMARKS", "SEGMENTATION_MASK", "POSE_RECT_NEXT_FRAME")
-        return _warm(TaskGraph(name, outputs, message))
+        task = find_weight("mediapipe-pose", model_dir)
+        places: Any = pose_detector_graph_options_pb2.PoseDetectorGraphOptions()
+        places.min_detection_confidence, places.num_poses = 0.5, MOST_PEOPLE
+        places.base_options.model_asset.file_content = model_in(task, "pose_detector.tflite")
+        points: Any = pose_landmarks_detector_graph_options_pb2.PoseLandmarksDetectorGraphOptions()
+        points.min_detection_confidence = POSE_PRESENCE
+        points.base_options.model_asset.file_content = model_in(task, "pose_landmarks_detector.tflite")
+        vision = "mediapipe.tasks.vision"
+        outputs = ("LANDMARKS", "WORLD_LANDMARKS", "SEGMENTATION_MASK")
+        return (
+            _warm(TaskGraph(f"{vision}.pose_detector.PoseDetectorGraph", ("EXPANDED_POSE_RECTS",), places)),
+            _warm(TaskGraph(f"{vision}.pose_landmarker.SinglePoseLandmarksDetectorGraph", outputs, points)),
+        )
 
 
 def load_face(model_dir: Path | None, head_matrix: bool) -> TaskGraph:

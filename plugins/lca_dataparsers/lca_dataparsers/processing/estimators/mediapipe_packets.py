@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from lca_dataparsers.processing.estimators.mediapipe_graph import Rectangle
 from lca_shared.tensors import Float
 
 VALUES = 5
@@ -46,25 +47,11 @@ def score_list(packet: Any) -> dict[str, float]:
     return scores(_packet_getter._get_serialized_proto(packet))
 
 
-def rectangle_list(packet: Any) -> list[tuple[float, float, float, float, float]]:
+def rectangle_list(packet: Any) -> list[Rectangle]:
     """Of a packet with several rectangles: middle x, y, width, height (shares of the picture), rotation (radians)."""
     from mediapipe.python._framework_bindings import _packet_getter
 
-    return [_rectangle(message) for message in _packet_getter._get_serialized_proto_list(packet)]
-
-
-def rectangle(packet: Any) -> tuple[float, float, float, float, float]:
-    """Of a packet with one rectangle."""
-    from mediapipe.python._framework_bindings import _packet_getter
-
-    return _rectangle(_packet_getter._get_serialized_proto(packet))
-
-
-def image_list(packet: Any) -> list[np.ndarray]:
-    """Of a packet with several pictures: their pixels."""
-    from mediapipe.python import packet_getter
-
-    return [picture.numpy_view() for picture in packet_getter.get_image_list(packet)]
+    return [rectangle(message) for message in _packet_getter._get_serialized_proto_list(packet)]
 
 
 def one_image(packet: Any) -> np.ndarray:
@@ -99,7 +86,7 @@ def scores(message: bytes) -> dict[str, float]:
     return {entry[3].decode(): float(entry.get(2, 0.0)) for entry in entries}
 
 
-def _rectangle(message: bytes) -> tuple[float, float, float, float, float]:
+def rectangle(message: bytes) -> Rectangle:
     """Of a ``NormalizedRect``, whose fields 3 and 4 are height and width; a field that is 0 is not there."""
     given = dict(_fields(message))
     return given.get(1, 0.0), given.get(2, 0.0), given.get(4, 0.0), given.get(3, 0.0), given.get(5, 0.0)

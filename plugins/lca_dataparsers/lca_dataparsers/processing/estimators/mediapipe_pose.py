@@ -7,15 +7,9 @@ import numpy as np
 
 from lca_dataparsers.processing.estimators.crops import square_around
 from lca_dataparsers.processing.estimators.masks import mask_box
-from lca_dataparsers.processing.estimators.mediapipe_models import load_pose, load_pose_points
-from lca_dataparsers.processing.estimators.mediapipe_packets import (
-    image_list,
-    landmark_list,
-    landmark_lists,
-    one_image,
-    rectangle,
-    rectangle_list,
-)
+from lca_dataparsers.processing.estimators.mediapipe_graph import Rectangle
+from lca_dataparsers.processing.estimators.mediapipe_models import MOST_PEOPLE, load_pose
+from lca_dataparsers.processing.estimators.mediapipe_packets import landmark_list, one_image, rectangle_list
 from lca_dataparsers.processing.estimators.protocol import Sighting
 from lca_shared.tensors import Float, UInt8
 
@@ -40,11 +34,11 @@ class MediaPipePose:
     name = "mediapipe-pose-0.10-4"
 
     def __init__(self, model_dir: Path | None = None) -> None:
-        self._model, self._points = load_pose(model_dir), load_pose_points(model_dir)
+        self._places, self._points = load_pose(model_dir)
 
     def close(self) -> None:
         """Free the models."""
-        self._model.close()
+        self._places.close()
         self._points.close()
 
     def people(
@@ -62,20 +56,11 @@ class MediaPipePose:
         return sorted(found, key=lambda person: -float(np.prod(person.box[2:] - person.box[:2])))
 
     def _bodies(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Sighting]:
-        packets = self._model.run(_reduced(image))
-        if "NORM_LANDMARKS" not in packets:
-            return []
-        size = (image.shape[1], image.shape[0])
-        return [
-            _sighting(points, world, mask, place, size)
-            for points, world, mask, place in zip(
-                landmark_lists(packets["NORM_LANDMARKS"]),
-                landmark_lists(packets["WORLD_LANDMARKS"]),
-                image_list(packets["SEGMENTATION_MASK"]),
-                rectangle_list(packets["POSE_RECTS_NEXT_FRAME"]),
-                strict=True,
-            )
-        ]
+        small = _reduced(image)
+        packets = self._places.run(small)
+        places = rectangle_list(packets["EXPANDED_POSE_RECTS"]) if "EXPANDED_POSE_RECTS" in packets else []
+        people = [self._body(small, place, (image.shape[1], image.shape[0])) for place in places[:MOST_PEOPLE]]
+        return [person for person in people if person is not None]
 
     def _followed(self, image: UInt8[np.ndarray, "h w 3"], expected: Float[np.ndarray, "4"]) -> Sighting | None:
         """The person at a place, without looking for where people are; None if nobody is there."""
@@ -87,23 +72,30 @@ class MediaPipePose:
             right, bottom = min(square.left + square.side, width), min(square.top + square.side, height)
             if right - left <= 8 or bottom - top <= 8:
                 return None
-        part = image[top:bottom, left:right]
-        size = np.array([right - left, bottom - top], np.float32)
-        x, y = (expected[:2] - (left, top)) / size
-        across, along = expected[2] / size
-        packets = self._points.run(
-            _reduced(part), (float(x), float(y), float(across), float(along), float(expected[3]))
-        )
+        size = (right - left, bottom - top)
+        x, y = (float(expected[0]) - left) / size[0], (float(expected[1]) - top) / size[1]
+        side, turned = float(expected[2]), float(expected[3])
+        place = (x, y, side / size[0], side / size[1], turned)
+        person = self._body(_reduced(image[top:bottom, left:right]), place, size)
+        return None if person is None else _in_whole(person, (left, top, right, bottom), (width, height))
+
+    def _body(self, small: UInt8[np.ndarray, "h w 3"], place: Rectangle, size: tuple[int, int]) -> Sighting | None:
+        """Who is at a place of a reduced picture, in the picture of that width and height; None: nobody."""
+        packets = self._points.run(small, place)
         if "LANDMARKS" not in packets:
             return None
-        person = _sighting(
-            landmark_list(packets["LANDMARKS"]),
-            landmark_list(packets["WORLD_LANDMARKS"]),
-            one_image(packets["SEGMENTATION_MASK"]),
-            rectangle(packets["POSE_RECT_NEXT_FRAME"]),
-            (right - left, bottom - top),
+        points, world = landmark_list(packets["LANDMARKS"]), landmark_list(packets["WORLD_LANDMARKS"])
+        pixels = points[:, :2] * np.array(size, np.float32)
+        visibility = np.ascontiguousarray(points[:, 3])
+        soft = cv2.convertScaleAbs(np.squeeze(one_image(packets["SEGMENTATION_MASK"])), alpha=255.0)
+        return Sighting(
+            points=pixels,
+            visibility=visibility,
+            points_world=np.ascontiguousarray(world[:, :3]),
+            mask=soft,
+            box=_person_box(soft, pixels, visibility, size),
+            place=np.array([place[0] * size[0], place[1] * size[1], place[2] * size[0], place[4]], np.float32),
         )
-        return _in_whole(person, (left, top, right, bottom), (width, height))
 
     def _closer(self, image: UInt8[np.ndarray, "h w 3"], person: Sighting) -> Sighting:
         """The same person from a crop that they fill; as before if nobody is found there."""
@@ -130,27 +122,6 @@ def _reduced(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "rh rw 3"]:
     factor = min(1.0, _BODY_PICTURE / max(height, width))
     small = (max(1, round(width * factor)), max(1, round(height * factor)))
     return cv2.resize(image, small, interpolation=cv2.INTER_AREA) if factor < 1 else image
-
-
-def _sighting(
-    points: Float[np.ndarray, "33 5"],
-    world: Float[np.ndarray, "33 5"],
-    mask: np.ndarray,
-    rect: tuple[float, float, float, float, float],
-    size: tuple[int, int],
-) -> Sighting:
-    """One person in a picture of that width and height, from what the graphs give."""
-    pixels = points[:, :2] * np.array(size, np.float32)
-    visibility = np.ascontiguousarray(points[:, 3])
-    soft = cv2.convertScaleAbs(np.squeeze(mask), alpha=255.0)
-    return Sighting(
-        points=pixels,
-        visibility=visibility,
-        points_world=np.ascontiguousarray(world[:, :3]),
-        mask=soft,
-        box=_person_box(soft, pixels, visibility, size),
-        place=np.array([rect[0] * size[0], rect[1] * size[1], rect[2] * size[0], rect[4]], np.float32),
-    )
 
 
 def _in_whole(person: Sighting, crop: tuple[int, int, int, int], size: tuple[int, int]) -> Sighting:

@@ -11,6 +11,9 @@ import numpy as np
 
 from lca_shared.tensors import Float, UInt8
 
+HAND_SCORE = 0.7
+"""Hands that are less sure are not believed."""
+
 
 @dataclass(frozen=True)
 class Sighting:

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from lca_dataparsers.processing.estimators.protocol import HAND_SCORE
 from lca_dataparsers.processing.observations import ClipObservations
 from lca_shared.tensors import Float, Tensor
 
@@ -21,8 +22,6 @@ JOINT_LANDMARKS: dict[str, tuple[int, ...]] = {
 """Landmarks (left side) without which a joint's rotation is a guess."""
 PICTURE_MARGIN = 0.02
 """Landmarks may lie this far outside the picture, as a share of its size, and still count as seen."""
-HAND_SCORE = 0.7
-"""Hand detections below this are left out."""
 
 
 def faces_seen(observations: ClipObservations) -> np.ndarray:
