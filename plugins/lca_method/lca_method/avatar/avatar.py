@@ -1,5 +1,6 @@
 """One person's avatar: Gaussians at rest, and what it takes to move them. No encoder, no photos, no nerfstudio."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,6 +55,8 @@ class Avatar(nn.Module):
     canonical_colors: Tensor
     token_half: Tensor
     followed_weights: Tensor | None
+    head_dtype: torch.dtype = torch.float32
+    """Of the pose-dependent network's products; Gaussians are always float32. May be set."""
 
     def __init__(
         self,
@@ -179,7 +182,9 @@ class Avatar(nn.Module):
         frame = frame_of_body(self.body, expression.new_zeros(*frames, 0), pose, moved, self.followed_weights)
         if not pose_dependent:
             return frame.carried(self.canonical)
-        deltas = self.pose_head(self.token_half, self.driving_vector(signal))
+        half = self.head_dtype != torch.float32
+        with torch.autocast(self.device.type, self.head_dtype) if half else nullcontext():
+            deltas = self.pose_head(self.token_half, self.driving_vector(signal))
         return frame.carried(deltas.in_full().applied_to(self.canonical))
 
     def render(

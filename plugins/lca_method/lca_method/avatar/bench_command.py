@@ -28,6 +28,8 @@ class BenchConfig:
     """Timed, after a few that are not."""
     threads: int = 0
     """Of the processor; 0 = all cores."""
+    compiled: bool = False
+    """Also time what torch.compile and, on a GPU, CUDA graphs make of it (a minute or more to compile)."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
 
@@ -74,8 +76,34 @@ def run(config: BenchConfig) -> None:
         f"At least: operations and bytes of each part, counted, at {peak.operations / 1e9:.0f} billion operations "
         f"(matrix product) and {peak.bytes / 1e9:.1f} GB (copy) a second, both measured here. Encoding is not in it."
     )
+    _ways_table(config, own, device)
     if own.nodes is not None:
         print(node_cost(own, config.frames))
+
+
+def _ways_table(config: BenchConfig, own: "Avatar", device: str) -> None:
+    """Gaussians of a frame, in every way there is to compute them."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from lca_method.avatar.acceleration import check_acceleration
+    from lca_method.avatar.resizing import resized
+    from lca_method.avatar.ways_timing import timed_ways, ways_of
+
+    ways = ways_of(device, config.compiled)
+    for precision, compiled in ways:
+        check_acceleration(precision, compiled, device)
+    table = Table(title=f"From signal to Gaussians: milliseconds (median of {config.frames}), furthest from fp32")
+    table.add_column("Gaussians", justify="right")
+    for precision, compiled in ways:
+        table.add_column(precision if compiled == "no" else f"{precision}, {compiled}", justify="right")
+    for count in config.gaussians:
+        avatar: Avatar = own if count == 0 else resized(own, count)
+        timings = timed_ways(avatar, ways, config.frames)
+        cells = [f"{timing.milliseconds:.2f}, {1000 * timing.moved:.2f} mm" for timing in timings]
+        table.add_row(f"{avatar.canonical.count}", *cells)
+    console = Console()
+    Console(width=max(console.width, 110)).print(table)
 
 
 def _relit_table(config: BenchConfig, own: "Avatar", device: str) -> None:

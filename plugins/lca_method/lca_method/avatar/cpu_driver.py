@@ -21,12 +21,13 @@ class CpuDriver:
 
     Args:
         avatar: on a CPU.
+        compiled: the pose-dependent network by ``torch.compile``; the first frame then waits for a C++ compiler.
 
     Raises:
         ValueError: it is elsewhere.
     """
 
-    def __init__(self, avatar: Avatar) -> None:
+    def __init__(self, avatar: Avatar, compiled: bool = False) -> None:
         if avatar.device.type != "cpu":
             raise ValueError(f"the avatar is on {avatar.device}")
         self._avatar = avatar
@@ -42,9 +43,13 @@ class CpuDriver:
         hidden = [layer for layer in head.layers if isinstance(layer, nn.Linear)]
         order = _by_kind(each, head.alone)
         last = (head.deltas.weight[order].T.contiguous(), head.deltas.bias[order].contiguous())
-        self._layers = [(layer.weight.T.contiguous(), layer.bias) for layer in hidden] + [last]
-        self._first = torch.empty_like(avatar.token_half)
-        self._between = [torch.empty(len(self._first), bias.shape[0]) for _, bias in self._layers]
+        layers, dtype = [(layer.weight.T.contiguous(), layer.bias) for layer in hidden] + [last], avatar.head_dtype
+        self._layers = [(weight.to(dtype), bias.to(dtype)) for weight, bias in layers]
+        self._first = torch.empty_like(avatar.token_half, dtype=dtype)
+        self._between = [torch.empty(len(self._first), bias.shape[0], dtype=dtype) for _, bias in self._layers]
+        self._raw = self._between[-1].float()  # the same memory if it is float32 already
+        self._compiled = torch.compile(self._deltas, dynamic=False) if compiled else None
+        self._hidden = self._first
         self._slopes = [layer.negative_slope for layer in head.layers if isinstance(layer, nn.LeakyReLU)]
 
     def gaussians(self, signal: DrivingSignal, *, pose_dependent: bool = True) -> Gaussians:
@@ -82,19 +87,38 @@ class CpuDriver:
             vector: the driving vector.
         """
         avatar = self._avatar
+        if self._compiled is not None:
+            self._raw, self._hidden = self._compiled(vector[0])
+            return self._raw
         values = torch.add(avatar.token_half, avatar.pose_head.of_driving(vector[0]), out=self._first)
         nn.functional.leaky_relu_(values)
         for (weight, bias), buffer, slope in zip(self._layers, self._between, [*self._slopes, None], strict=True):
+            self._hidden = values
             values = torch.addmm(bias, values, weight, out=buffer)
             if slope is not None:
                 nn.functional.leaky_relu_(values, slope)
+        if values.dtype != torch.float32:
+            values = self._raw.copy_(values)
         values[:, : 9 * avatar.networks.gaussians_per_token].tanh_()
         return values
+
+    def _deltas(self, vector: Float[Tensor, "driving"]) -> tuple[Tensor, Tensor]:
+        """What :meth:`deltas` gives and the last layer reads, in memory of its own: for ``torch.compile``."""
+        avatar = self._avatar
+        values = (avatar.token_half + avatar.pose_head.of_driving(vector)).to(self._first.dtype)
+        values = hidden = nn.functional.leaky_relu(values)
+        for (weight, bias), slope in zip(self._layers, [*self._slopes, None], strict=True):
+            hidden = values
+            values = torch.addmm(bias, values, weight)
+            values = values if slope is None else nn.functional.leaky_relu(values, slope)
+        squashed = 9 * avatar.networks.gaussians_per_token
+        values = values.float()
+        return torch.cat([values[:, :squashed].tanh(), values[:, squashed:]], dim=1), hidden
 
     @property
     def hidden(self) -> Float[Tensor, "tokens hidden"]:
         """What the pose-dependent head's last layer read in the last call of :meth:`deltas`."""
-        return self._between[-2] if len(self._between) > 1 else self._first
+        return self._hidden.float()
 
     def transforms(self, signal: DrivingSignal) -> Float[np.ndarray, "active 12"]:
         """Joints from rest to world, three rows of four; the expression's displacements go into their buffer."""
@@ -113,7 +137,7 @@ class CpuDriver:
         avatar = self._avatar
         carry(
             self._joints, self._weights, transforms, raw is None, self._moved_row, self._moved.numpy(),
-            (self._between[-1] if raw is None else raw).numpy(), avatar.networks.gaussians_per_token,
+            (self._raw if raw is None else raw).numpy(), avatar.networks.gaussians_per_token,
             np.float32(avatar.pose_head.reach), avatar.pose_head.alone, *self._rest,
             *(getattr(self._driven, f.name).numpy() for f in fields(Gaussians)),
         )  # fmt: skip

@@ -1,18 +1,20 @@
 """Frames of an avatar that moves."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from lca_method.avatar.acceleration import Compiled
 from lca_method.avatar.avatar import Avatar
+from lca_method.avatar.device_driver import DeviceDriver
 from lca_method.avatar.motion import Motion
 from lca_method.batch import DrivingSignal
 from lca_shared.cameras import Cameras
+from lca_shared.gaussians import Gaussians
 from lca_shared.rendering import rasterize
-from lca_shared.tensors import Float, Tensor
+from lca_shared.tensors import Float, Int, Tensor
 
 if TYPE_CHECKING:
     from lca_method.avatar.relight_drawing import Look
@@ -29,6 +31,7 @@ def filmed(
     *,
     reuse: bool = False,
     look: "Look | None" = None,
+    compiled: Compiled = "no",
 ) -> Iterator[np.ndarray]:
     """Pictures uint8 [height, width, 3], one for each frame; with alpha [height, width, 4] if there is no background.
 
@@ -39,23 +42,27 @@ def filmed(
         background: sRGB.
         reuse: each picture may lie in the memory of the one before, which is no longer needed.
         look: the light, for relightable avatars; None = as photographed.
+        compiled: how Gaussians are computed; not with a light.
     """
     if look is not None:
         from lca_method.avatar.relight_filming import relit_frames
 
         return relit_frames(avatar, motion, cameras, background, look)
     on_cpu = avatar.device.type == "cpu"
-    return (_on_cpu if on_cpu else in_batches)(avatar, motion, cameras, background, reuse)
+    return (_on_cpu if on_cpu else in_batches)(avatar, motion, cameras, background, reuse, compiled)
 
 
-def drawer(avatar: Avatar, background: Float[Tensor, "3"] | None) -> Callable[[DrivingSignal, Cameras], np.ndarray]:
+def drawer(
+    avatar: Avatar, background: Float[Tensor, "3"] | None, compiled: Compiled = "no"
+) -> Callable[[DrivingSignal, Cameras], np.ndarray]:
     """A function that draws one frame as :func:`filmed` with ``reuse`` does, from a signal ``[1, ...]`` named as the
     avatar's rig and a camera without batch axes."""
     if avatar.device.type != "cpu":
-        return partial(_drawn, avatar, None if background is None else background.to(avatar.device))
+        on_device, solid = DeviceDriver(avatar, compiled), None if background is None else background.to(avatar.device)
+        return lambda signal, camera: _picture(on_device.gaussians(signal)[0], camera, solid)
     from lca_method.avatar.cpu_driver import CpuDriver  # Numba takes a second that a GPU need not wait
 
-    driver, kept = CpuDriver(avatar), dict[tuple[int, int], Tensor]()
+    driver, kept = CpuDriver(avatar, compiled=compiled == "torch"), dict[tuple[int, int], Tensor]()
 
     def draw(signal: DrivingSignal, camera: Cameras) -> np.ndarray:
         size = (camera.height, camera.width)
@@ -67,42 +74,49 @@ def drawer(avatar: Avatar, background: Float[Tensor, "3"] | None) -> Callable[[D
     return draw
 
 
-def _drawn(avatar: Avatar, background: Float[Tensor, "3"] | None, signal: DrivingSignal, camera: Cameras) -> np.ndarray:
-    frames = Motion(signal, torch.zeros(1), avatar.body.driven_joints, avatar.body.expression_names)
-    return next(in_batches(avatar, frames, camera[None], background))
-
-
 def _on_cpu(
-    avatar: Avatar, motion: Motion, cameras: Cameras, background: Float[Tensor, "3"] | None, reuse: bool
+    avatar: Avatar,
+    motion: Motion,
+    cameras: Cameras,
+    background: Float[Tensor, "3"] | None,
+    reuse: bool,
+    compiled: Compiled = "no",
 ) -> Iterator[np.ndarray]:
-    draw = drawer(avatar, background)
+    draw = drawer(avatar, background, compiled)
     for index in range(len(motion)):
         picture = draw(signal_at(motion, slice(index, index + 1)), cameras[index])
         yield picture if reuse else picture.copy()
 
 
 def in_batches(
-    avatar: Avatar, motion: Motion, cameras: Cameras, background: Float[Tensor, "3"] | None, reuse: bool = False
+    avatar: Avatar,
+    motion: Motion,
+    cameras: Cameras,
+    background: Float[Tensor, "3"] | None,
+    reuse: bool = False,
+    compiled: Compiled = "no",
 ) -> Iterator[np.ndarray]:
     """:func:`filmed` through ``Avatar.drive``, on any device."""
-    device = avatar.device
+    device, driver = avatar.device, DeviceDriver(avatar, compiled)
     solid = None if background is None else background.to(device)
+    for start in range(0, len(motion), TOGETHER):
+        there = min(TOGETHER, len(motion) - start)
+        whole = TOGETHER if compiled != "no" else there  # what is compiled has one shape
+        rows = (start + torch.arange(whole)).clamp(max=len(motion) - 1)
+        gaussians = driver.gaussians(signal_at(motion, rows))
+        for index in range(there):
+            yield _picture(gaussians[index], cameras[start + index], solid)
+
+
+def _picture(gaussians: Gaussians, camera: Cameras, background: Float[Tensor, "3"] | None) -> np.ndarray:
+    """Drawn where the Gaussians are."""
     with torch.inference_mode():
-        for start in range(0, len(motion), TOGETHER):
-            signal = signal_at(motion, slice(start, start + TOGETHER))
-            gaussians = avatar.drive(
-                signal.pose.to(device),
-                signal.expression.to(device),
-                code=None if signal.code is None else signal.code.to(device),
-                joint_confidence=None if signal.joint_confidence is None else signal.joint_confidence.to(device),
-            )
-            for index in range(gaussians.batch_shape[0]):
-                shown = rasterize(gaussians[index], cameras[start + index].to(device), background=solid)
-                picture = shown.colors if solid is not None else _straight(shown.colors, shown.alpha)
-                yield (picture.clamp(0, 1) * 255 + 0.5).to(torch.uint8).movedim(0, -1).cpu().numpy()
+        shown = rasterize(gaussians, camera.to(gaussians.means.device), background=background)
+        picture = shown.colors if background is not None else _straight(shown.colors, shown.alpha)
+        return (picture.clamp(0, 1) * 255 + 0.5).to(torch.uint8).movedim(0, -1).cpu().numpy()
 
 
-def signal_at(motion: Motion, rows: slice) -> DrivingSignal:
+def signal_at(motion: Motion, rows: slice | Int[Tensor, "rows"]) -> DrivingSignal:
     """The driving signal of some frames, float32."""
     signal = motion.signal
     confidence, code = signal.joint_confidence, signal.code

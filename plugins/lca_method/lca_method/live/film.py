@@ -35,7 +35,7 @@ def film_live(avatar: Avatar, config: "DriveConfig", background: Float[Tensor, "
     person = LivePerson(avatar.body, config.model_dir)
     rate = config.fps or webcam.rate
     camera = cameras_around(avatar.body, torch.zeros(1, 3), config.size, view=config.camera)[0].to(avatar.device)
-    draw = drawer(avatar, background)
+    draw = drawer(avatar, background, config.compiled)
     rest = DrivingSignal(avatar.rest_pose[None].to("cpu"), torch.zeros(1, len(avatar.body.expression_names)))
     last, seen, pictures, looking, drawing = rest, 0, 0, 0.0, 0.0
     begun = time.monotonic()
