@@ -32,6 +32,8 @@ from lca_shared.rendering import rasterize
 from lca_shared.tensors import Bool, Float, Tensor
 
 _SIZE = 128
+_ASKED = ("red", "white", "green", "navy", "yellow", "black")
+"""Colours that edits ask for."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +86,11 @@ def edits(made: GenLCAPipeline, samples: list[TokenSample], options: Options) ->
     regions = anchor_regions(made.decoder)
     palette = lab(torch.tensor(list(CLOTH_COLORS.values())) / 255)
     upper = parts_of(made.decoder)["upper"]
-    right, was, worst, rows = 0, 0, 0.0, []
+    right, was, asked, worst, rows = 0, 0, 0, 0.0, []
+    names, own = list(CLOTH_COLORS), []
     for number, sample in enumerate(samples):
         old = words(sample.info.attributes)["upper colour"]
-        others = [name for name in ("red", "white", "green", "navy", "yellow", "black") if name != old]
+        others = [name for name in _ASKED if name != old]
         new = others[number % len(others)]
         person = TokenPerson(sample.vectors, sample.counts > 0, sample.shape)
         kept = kept_anchors({"upper": upper}, person.valid, change=("upper",))
@@ -98,14 +101,18 @@ def edits(made: GenLCAPipeline, samples: list[TokenSample], options: Options) ->
         pair = avatar_of(made, person), avatar_of(made, after)
         worst = max(worst, largest_difference(*pair, kept))
         torsos = [look(one, regions, _SIZE).colors[0, REGIONS.index("torso")] for one in pair]
-        answers = [list(CLOTH_COLORS)[int((palette - torso).norm(dim=-1).argmin())] for torso in torsos]
-        was, right = was + (answers[0] == new), right + (answers[1] == new)
+        answers = [names[int((palette - torso).norm(dim=-1).argmin())] for torso in torsos]
+        was, right, own = was + (answers[0] == new), right + (answers[1] == new), [*own, answers[0] == old]
+        few = [names.index(name) for name in _ASKED]
+        asked += _ASKED[int((palette[few] - torsos[1]).norm(dim=-1).argmin())] == new
         rows.append(torch.cat([*views(pair[0])[0], *views(pair[1])[0]], dim=-1))
     count = len(samples)
     print("| edits of the upper garment's colour | |\n|---|---|")
     print(f"| people | {count} |\n| largest difference of any number of a kept Gaussian | {worst:.1e} |")
     print(f"| torso, front, nearest to the new one of {len(CLOTH_COLORS)} named colours: before | {was}/{count} |")
-    print(f"| after | {right}/{count} |\n")
+    print(f"| after | {right}/{count} |")
+    print(f"| after, nearest of the {len(_ASKED)} that are asked for | {asked}/{count} |")
+    print(f"| people as they are, nearest to what they really wear of all {len(CLOTH_COLORS)} | {sum(own)}/{count} |\n")
     return torch.cat(rows, dim=-2)
 
 

@@ -50,3 +50,12 @@ def tokens(people: Path, lca_run: Path, tmp_path_factory: pytest.TempPathFactory
 def pipeline() -> GenLCAPipeline:
     """A small untrained generator."""
     return small_pipeline()
+
+
+@pytest.fixture(scope="session")
+def latents(tokens: Path, lca_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("latents") / "latents"
+    where = ["--tokens", str(tokens), "--checkpoint", str(lca_run), "--output-dir", str(folder)]
+    options = ["--steps", "2", "--batch", "2", "--width", "16", "--heads", "2", "--layers", "1", "--pictures", "0"]
+    assert main(["latents", *where, *options]) == 0
+    return folder

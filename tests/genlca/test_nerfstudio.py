@@ -1,7 +1,6 @@
 """GenLCA inside nerfstudio's trainer."""
 
 import json
-from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,51 +12,15 @@ import yaml
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.configs.method_configs import all_methods
 from nerfstudio.engine.trainer import TrainerConfig
-from nerfstudio.utils import writer
+from small_genlca_runs import small_training, trained
 
 from genlca_method.cli import main
-from genlca_method.conditioning.encoders import ConditioningConfig
-from genlca_method.conditioning.images import PartEncoderConfig
-from genlca_method.conditioning.text import TextEncoderConfig
 from genlca_method.editing.editing import lca_of
 from genlca_method.editing.person import read_person, write_person
 from genlca_method.sampling.pipeline import GenLCAPipeline
-from genlca_method.transformer.sizes import TransformerSize
 from lca_method.pose_sliders import usable_sliders
 from lca_shared.body import get_body_model
 from lca_shared.errors import UserError
-
-
-@pytest.fixture(scope="module")
-def latents(tokens: Path, lca_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("latents") / "latents"
-    where = ["--tokens", str(tokens), "--checkpoint", str(lca_run), "--output-dir", str(folder)]
-    options = ["--steps", "2", "--batch", "2", "--width", "16", "--heads", "2", "--layers", "1", "--pictures", "0"]
-    assert main(["latents", *where, *options]) == 0
-    return folder
-
-
-def small_training(tokens: Path, latents: Path, lca_run: Path, output: Path, steps: int, run: str = "run") -> Any:
-    config: Any = deepcopy(all_methods["genlca-tiny"])
-    config.output_dir, config.timestamp, config.max_num_iterations = output, run, steps
-    config.logging.local_writer.enable, config.viewer.quit_on_train_completion = False, True
-    config.pipeline.datamanager.data, config.pipeline.datamanager.people_per_step = tokens, 2
-    model = config.pipeline.model
-    model.latents, model.checkpoint, model.size = latents, str(lca_run), TransformerSize(32, 2, 2, 2.0)
-    model.conditioning = ConditioningConfig(
-        TextEncoderConfig("words", channels=16), PartEncoderConfig("pixels", size=8, patch=4)
-    )
-    model.eval_size, model.eval_steps = 24, 2
-    return config
-
-
-def trained(config: Any) -> Any:
-    torch.manual_seed(0)
-    writer.EVENT_WRITERS.clear()
-    trainer = config.setup(local_rank=0, world_size=1)
-    trainer.setup()
-    trainer.train()
-    return trainer
 
 
 def weights(trainer: Any) -> torch.Tensor:

@@ -33,6 +33,16 @@ class GenLCADataManagerConfig(DataManagerConfig):
     """Of the draws."""
 
 
+class NoPictures:
+    """What nerfstudio's viewer places in the scene: nothing; there is data nevertheless."""
+
+    def __len__(self) -> int:
+        return 0
+
+    def __bool__(self) -> bool:
+        return True
+
+
 class GenLCADataManager(DataManager):
     """Token shards (``--data``) as latents. People in the test split, if there are any, are evaluated and never trained
     on; else the training people are evaluated."""
@@ -60,7 +70,7 @@ class GenLCADataManager(DataManager):
         if config.data is None:
             raise UserError("Name the folder of token shards with --data (`genlca tokenize` writes it).")
         self.shards = TokenShards(Path(config.data))
-        self.train_dataset = self.eval_dataset = self.shards  # type: ignore[assignment]  # nerfstudio asks if there are any
+        self.train_dataset = self.eval_dataset = NoPictures()  # type: ignore[assignment]  # of a scene, for the viewer
         super().__init__()
 
     def encode(self, autoencoder: "TokenAutoencoder", hidden: bool = True) -> None:
