@@ -32,7 +32,7 @@ def shaded_mesh(
     return np.where(covered, _DARKEST + (1 - _DARKEST) * facing, 0.0), covered
 
 
-@kernel()
+@kernel(nogil=True)
 def _shade(
     pixels: np.ndarray,
     depth: np.ndarray,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lca_dataparsers.processing.estimators.mediapipe_graph import TaskGraph, model_in
+from lca_dataparsers.processing.estimators.mediapipe_import import import_mediapipe
 from lca_shared.weights import find_weight
 
 MOST_PEOPLE = 4
@@ -122,6 +123,7 @@ def _blank() -> Any:
 @contextmanager
 def _quiet_vision() -> Iterator[Any]:
     with silenced_native_logs():
+        import_mediapipe()
         from mediapipe.tasks.python import vision
 
         yield vision

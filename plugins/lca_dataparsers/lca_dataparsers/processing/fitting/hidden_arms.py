@@ -10,8 +10,9 @@ from functools import cache
 import numpy as np
 import torch
 
-from lca_dataparsers.formats.occlusion import LimbVisibility
+from lca_dataparsers.limb_visibility import LimbVisibility
 from lca_dataparsers.processing.fitting.result import body_pose
+from lca_dataparsers.processing.fitting.side_by_side import side_by_side
 from lca_dataparsers.processing.fitting.state import CAMERA_FROM_WORLD, FitState
 from lca_dataparsers.processing.fitting.targets import ARM_LANDMARKS, Targets
 from lca_shared.body import get_body_model
@@ -27,6 +28,8 @@ DOUBTED, SURE = 0.5, 0.9
 """The detector's visibility, likewise."""
 DEPTH_SIDE = 192
 """Long side of the depth picture, pixels."""
+_AT_ONCE = 8
+"""Bodies that are posed together."""
 
 
 def arms_in_view(
@@ -50,9 +53,12 @@ def arms_in_view(
     intrinsics = torch.tensor([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
     camera = Cameras(matrix, intrinsics, width, height)
     columns = [[body.driven_joints.index(f"{part}.{side}") for part in PARTS] for side in "LR"]
-    return np.stack(
-        [visibility.seen(body.skinned(shaped, pose[frame]), camera, DEPTH_SIDE)[columns] for frame in range(len(state))]
-    )
+
+    def seen(start: int) -> list[np.ndarray]:
+        posed = body.skinned(shaped, pose[start : start + _AT_ONCE])
+        return [visibility.seen(vertices, camera, DEPTH_SIDE)[columns] for vertices in posed]
+
+    return np.stack([frame for part in side_by_side(seen, range(0, len(state), _AT_ONCE)) for frame in part])
 
 
 def doubting(

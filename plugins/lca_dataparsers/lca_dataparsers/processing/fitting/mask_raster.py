@@ -18,7 +18,7 @@ def covered_pixels(
     return torch.from_numpy(_fill(corners, faces.cpu().numpy(), height, width))
 
 
-@kernel()
+@kernel(nogil=True)
 def _fill(corners: np.ndarray, faces: np.ndarray, height: int, width: int) -> np.ndarray:
     covered = np.zeros((height, width), np.bool_)
     for f in range(faces.shape[0]):

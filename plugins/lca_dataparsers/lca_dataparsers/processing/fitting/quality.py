@@ -27,6 +27,8 @@ ENOUGH_LANDMARKS = 6
 WORST_BODY, WORST_FACE = 1.5, 4.0
 """Percent of the person's height and of the face's size that a frame's median residual may reach."""
 LEAST_IOU, LEAST_INSIDE = 0.5, 0.7
+_AT_ONCE = 8
+"""Bodies that are posed together."""
 LIMIT_TOLERANCE = 0.1
 """Radians beyond a limit that count as a violation."""
 
@@ -75,10 +77,11 @@ def mask_overlap(
     height, width = observations.masks.shape[1:]
     overlap = np.full((2, len(observations)), np.nan, np.float32)
     for frame in range(len(observations)):
-        vertices = body.skinned(shaped, pose[frame])
-        pixels, depth = project(cameras[frame], vertices)
-        pixels = torch.where(depth[:, None] > 0.05, pixels * observations.mask_scale, torch.nan)
-        ours = covered_pixels(pixels, body.faces, height, width).numpy()
+        if frame % _AT_ONCE == 0:
+            rows = slice(frame, frame + _AT_ONCE)
+            places, depth = project(cameras[rows], body.skinned(shaped, pose[rows]))
+            places = torch.where(depth[..., None] > 0.05, places * observations.mask_scale, torch.nan)
+        ours = covered_pixels(places[frame % _AT_ONCE], body.faces, height, width).numpy()
         theirs = observations.masks[frame] > 127
         both = (ours & theirs).sum()
         overlap[:, frame] = both / max(1, (ours | theirs).sum()), both / max(1, ours.sum())

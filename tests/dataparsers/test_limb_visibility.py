@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lca_dataparsers.formats.occlusion import LimbVisibility
+from lca_dataparsers.limb_visibility import LimbVisibility
 from lca_shared.body import BodyPose, get_body_model
 from lca_shared.cameras import Cameras, look_at, pinhole_intrinsics
 

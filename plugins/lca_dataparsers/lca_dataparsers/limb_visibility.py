@@ -3,7 +3,6 @@
 from functools import cached_property
 
 import numpy as np
-import torch
 
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.cameras import Cameras, project
@@ -40,15 +39,12 @@ class LimbVisibility:
         factor = min(1.0, long_side / max(camera.width, camera.height))
         width, height = max(1, round(camera.width * factor)), max(1, round(camera.height * factor))
         pixels, depth = project(camera.resized(width, height), vertices)
-        faces = self.body.faces
-        corners = vertices[faces]
-        across = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        normals = torch.zeros_like(vertices).index_add(0, faces.flatten(), across.repeat_interleave(3, dim=0))
+        faces = self._faces
         matrix = camera.camera_from_world
         centre = -matrix[:3, :3].mT @ matrix[:3, 3]
-        towards = ((centre - vertices) * normals).sum(dim=-1).numpy() > 0
+        towards = _towards(vertices.double().numpy(), faces, centre.double().numpy())
         places, far = pixels.double().numpy(), depth.double().numpy()
-        nearest = _nearest(places, far, faces.numpy(), height, width)
+        nearest = _nearest(places, far, faces, height, width)
         column, row = (np.floor(np.nan_to_num(places[:, k], nan=-1.0).clip(-1, 1e6)).astype(int) for k in (0, 1))
         inside = (far > NEAREST) & (column >= 0) & (column < width) & (row >= 0) & (row < height)
         at = nearest[row.clip(0, height - 1), column.clip(0, width - 1)]
@@ -56,6 +52,10 @@ class LimbVisibility:
         return np.array(
             [open_view[group[towards[group]]].mean() if towards[group].any() else 0.0 for group in self._groups]
         )
+
+    @cached_property
+    def _faces(self) -> np.ndarray:
+        return self.body.faces.numpy()
 
     @cached_property
     def _groups(self) -> list[np.ndarray]:
@@ -70,7 +70,29 @@ class LimbVisibility:
         return groups
 
 
-@kernel()
+@kernel(nogil=True)
+def _towards(vertices, faces, centre):
+    """Whether the surface around each vertex faces a point: by its faces' normals, large ones counting more."""
+    normals = np.zeros_like(vertices)
+    for f in range(faces.shape[0]):
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        ux, uy, uz = vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1], vertices[b, 2] - vertices[a, 2]
+        vx, vy, vz = vertices[c, 0] - vertices[a, 0], vertices[c, 1] - vertices[a, 1], vertices[c, 2] - vertices[a, 2]
+        x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for corner in (a, b, c):
+            normals[corner, 0] += x
+            normals[corner, 1] += y
+            normals[corner, 2] += z
+    towards = np.empty(len(vertices), np.bool_)
+    for i in range(len(vertices)):
+        facing = 0.0
+        for k in range(3):
+            facing += (centre[k] - vertices[i, k]) * normals[i, k]
+        towards[i] = facing > 0.0
+    return towards
+
+
+@kernel(nogil=True)
 def _nearest(places, far, faces, height, width):
     """Distance of the nearest surface along the camera's axis in each pixel, metres; infinite where there is none."""
     nearest = np.full((height, width), np.inf)
