@@ -1,7 +1,10 @@
 """Exports, read back by readers that are not ours or written from the format's text."""
 
 import gzip
+import json
+import shutil
 import struct
+import subprocess
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -131,6 +134,23 @@ def _without_jaw(body, shape, motion: Motion, frame: int):
     """Our body with the joints left at rest by expressions, as glTF's morph targets leave them."""
     shaped = body.shaped(shape, motion.signal.expression[frame])
     return replace(shaped, joints=body.shaped(shape).joints)
+
+
+VALIDATE = """const fs = require('fs');
+require('gltf-validator').validateBytes(new Uint8Array(fs.readFileSync(process.argv[1])), {maxIssues: 20})
+  .then(report => console.log(JSON.stringify(report.issues)));"""
+
+
+def test_khronos_validator_finds_nothing(bundle, body, motion, tmp_path) -> None:
+    """Needs Node and ``npm install gltf-validator``; ``NODE_PATH`` names the ``node_modules`` it went to."""
+    node = shutil.which("node")
+    if node is None or subprocess.run([node, "-e", "require('gltf-validator')"], capture_output=True).returncode:
+        pytest.skip("gltf-validator is not installed (npm install gltf-validator; NODE_PATH=.../node_modules)")
+    avatar = load_avatar(bundle).avatar
+    (tmp_path / "x.glb").write_bytes(glb_bytes(body, avatar.shape, retargeted(motion, avatar.body, 10.0), "a"))
+    done = subprocess.run([node, "-e", VALIDATE, str(tmp_path / "x.glb")], capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert (found["numErrors"], found["numWarnings"]) == (0, 0), found["messages"]
 
 
 def test_glb_names_and_textures(bundle, body, tmp_path) -> None:
