@@ -127,7 +127,7 @@ class BackgroundFollower:
         """The path at the pictures of the next piece; ``people`` as in :func:`background_path`."""
         greys = [small_grey(image) for image in images]
         path = self._so_far + background_path(self._before, greys, people)
-        self._before, self._so_far = greys[-1], path[-1]
+        self._before, self._so_far = greys[-1], path[-1].astype(np.float32).astype(np.float64)  # as it is kept
         return path
 
 

@@ -81,8 +81,13 @@ def estimate_source(
             written = writer.submit(folder.add, observations, notes, images, masks)
             progress(len(chunk.pictures))
 
-        taken = _in_chunks(_prepared(pictures, done, long_side, background), 1 if photos else CHUNK)
-        with closing(ahead(taken)) as decoded, closing(ahead(team.looked(decoded, apart=photos))) as looked:
+        rest = _prepared(pictures, done, long_side, background)
+        if done:  # the last of them is looked at again: the next ones are followed from there
+            (before,) = team.looked(iter([[next(rest)]]))
+            team.choose(before, chooser, first=True)
+        seen = None if photos or before is None else before.people[-1]
+        taken = _in_chunks(rest, 1 if photos else CHUNK)
+        with closing(ahead(taken)) as decoded, closing(ahead(team.looked(decoded, seen, apart=photos))) as looked:
             for chunk in looked:
                 if photos:
                     chooser, before = choice.chooser(), None
@@ -101,19 +106,19 @@ def estimate_source(
 def _prepared(
     pictures: Iterator[Picture], done: int, long_side: int, background: BackgroundFollower | None
 ) -> Iterator[tuple[Picture, float]]:
-    """Pictures after the first ``done``, not too large, each with its change from the one before. The ``background``
-    begins with the last of those that are done.
+    """Pictures from the last one that is ``done`` on, not too large, each with its change from the one before. The
+    ``background`` begins with that one.
     """
     meter = ChangeMeter()
     for count, picture in enumerate(pictures):
-        if count < done - 1:
+        if count < done - 2:
             continue
         fitted = picture.fitted(long_side)
         change = meter.change(fitted.image)
-        if count >= done:
-            yield fitted, change
-        elif background is not None:
+        if count == done - 1 and background is not None:
             background.begin(fitted.image)
+        if count >= done - 1:
+            yield fitted, change
 
 
 def _in_chunks(

@@ -57,9 +57,16 @@ class Team:
         for estimator in estimators:
             self._idle.put(estimator)
 
-    def looked(self, taken: Iterator[list[tuple[Picture, float]]], apart: bool) -> Iterator[Chunk]:
-        """Find everybody in chunks of pictures and their changes; ``apart``: one chunk says nothing about the next."""
-        before: list[Sighting] | None = None
+    def looked(
+        self, taken: Iterator[list[tuple[Picture, float]]], before: list[Sighting] | None = None, apart: bool = False
+    ) -> Iterator[Chunk]:
+        """Find everybody in chunks of pictures and their changes.
+
+        Args:
+            taken: the chunks.
+            before: who is in the picture before the first of them.
+            apart: one chunk says nothing about the next.
+        """
         for pairs in taken:
             pictures, changes = [picture for picture, _ in pairs], [change for _, change in pairs]
             chunk = Chunk(pictures, changes, [_not_looked_at(*pair, self._filters) for pair in pairs])
