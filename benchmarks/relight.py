@@ -108,13 +108,14 @@ def measured(
     index, row = 0, targets[0]
     camera = views.cameras[0, index]
     if truth is not None:
-        for environment in maps.values():
+        for map_name, environment in maps.items():
             image, mask = truth.under_map(row, camera, environment)
             light = Lights.of_environment(environment)
             lit_one = lit_people(network, code, views.driving, light, albedo=True)[0, index]
             lit = relit(lit_one, camera, light, draw)
             unlit = draw(posed[0, index], camera)
-            rows.append({"kind": "maps", **compared(lit, unlit, image, mask)})
+            scores = compared(lit, unlit, image, mask)
+            rows += [{"kind": "maps", **scores}, {"kind": map_name, **scores}]
             sheet.append(strip(image, unlit, lit, truth.intrinsics(row, camera), mask))
     options.output.mkdir(parents=True, exist_ok=True)
     picture = torch.cat(sheet, dim=-2).clamp(0, 1)
