@@ -66,6 +66,23 @@ def test_a_stopped_run_goes_on(boxes, tmp_path: Path) -> None:
     assert AvatarDataset.open(tmp_path / "data").subjects["clip"].frames["height"].tolist() == [200] * 60
 
 
+def test_a_folder_of_frames_is_a_clip_and_photos_are_not(boxes, tmp_path: Path) -> None:
+    """Frames have times and motion, photos have neither."""
+    import cv2
+
+    (tmp_path / "shots").mkdir()
+    for number in range(8):
+        cv2.imwrite(str(tmp_path / "shots" / f"{number:04d}.png"), person_like(PERSON)[..., ::-1])
+    for holds, times in (("auto", [number / 25 for number in range(8)]), ("photos", list(map(float, range(8))))):
+        arguments = ("--fps", "25", "--folder-holds", holds, "--output-dir", tmp_path / holds)
+        assert process(tmp_path / "shots", *arguments) == 0
+        person = AvatarDataset.open(tmp_path / holds).subjects["shots"]
+        np.testing.assert_allclose(person.frames["time"], times, atol=1e-6)
+        figures = person.info.report["fit"]
+        for name in ("acceleration", "root_acceleration", "total_acceleration", "foot_slide"):
+            assert (figures[name] is None) == (holds == "photos"), name
+
+
 def test_two_people(boxes, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     left, right = (10, 60, 40, 200), (80, 30, 150, 220)
     both = person_like(left)
