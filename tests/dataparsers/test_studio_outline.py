@@ -7,7 +7,7 @@ import torch
 
 from lca_dataparsers.processing.fitting.point_body import get_point_body
 from lca_dataparsers.processing.fitting.targets import ADULT_HEIGHT
-from lca_dataparsers.studio_fit.outline import CLOTH, HAIR, SIGMA, Outline, allowance, outline_term, outward
+from lca_dataparsers.studio_fit.outline import HAIR, LIMB, SIGMA, TRUNK, Outline, allowance, outline_term, outward
 
 HEIGHT = 340.0
 """Pixels of an adult: 200 to a metre."""
@@ -26,15 +26,15 @@ def test_normals_of_a_disc_point_away_from_its_middle() -> None:
 def test_clothes_are_allowed_on_the_body_alone() -> None:
     body = get_point_body("anny")
     allowed, surface = allowance(body), body.groups["surface"]
-    assert len(allowed) == surface.stop - surface.start and float(allowed.max()) == pytest.approx(CLOTH)
-    for begin, expected in (("head", HAIR), ("finger", 0.0)):
+    assert len(allowed) == surface.stop - surface.start and float(allowed.max()) == pytest.approx(TRUNK, rel=1e-3)
+    for begin, expected in (("head", HAIR), ("finger", 0.0), ("lowerleg", LIMB)):
         moved_by = [i for i, name in enumerate(body.joint_names) if name.startswith(begin)]
         whole = body.weights[surface][:, moved_by].sum(dim=1) > 0.999
         assert whole.any()
         torch.testing.assert_close(allowed[whole], torch.full_like(allowed[whole], expected), atol=1e-4, rtol=0)
 
 
-def term(gap: torch.Tensor, allowed: float = CLOTH, cutoff: float = 8.0) -> torch.Tensor:
+def term(gap: torch.Tensor, allowed: float = TRUNK, cutoff: float = 8.0) -> torch.Tensor:
     """Of one outline point that lies ``gap`` metres to the right of the only surface point and 5 cm below it."""
     pixels = HEIGHT / ADULT_HEIGHT
     surface = torch.stack([100.0 - gap * pixels, gap.new_tensor(90.0)]).reshape(1, 1, 2)
@@ -48,11 +48,11 @@ def term(gap: torch.Tensor, allowed: float = CLOTH, cutoff: float = 8.0) -> torc
 
 
 def test_what_clothes_take_costs_nothing_and_neither_does_a_body_beyond() -> None:
-    for gap in (CLOTH, 0.5 * CLOTH, 0.0, -0.03):
+    for gap in (TRUNK, 0.5 * TRUNK, 0.0, -0.03):
         assert float(term(torch.tensor(gap))) == pytest.approx(0.0, abs=1e-6)
     beyond = 0.02
     squared = (beyond / (SIGMA * ADULT_HEIGHT)) ** 2
-    assert float(term(torch.tensor(CLOTH + beyond))) == pytest.approx(squared / (1 + squared / 64), rel=1e-3)
+    assert float(term(torch.tensor(TRUNK + beyond))) == pytest.approx(squared / (1 + squared / 64), rel=1e-3)
 
 
 def test_a_stout_person_in_a_jacket_still_pulls() -> None:
@@ -64,5 +64,5 @@ def test_a_stout_person_in_a_jacket_still_pulls() -> None:
         assert at.grad is not None
         return float(at.grad)
 
-    assert pull(CLOTH + 0.06, 8.0) > 1.8 * pull(CLOTH + 0.02, 8.0) > 0
-    assert pull(CLOTH + 0.06, 1.5) < 0.25 * pull(CLOTH + 0.06, 8.0)
+    assert pull(TRUNK + 0.06, 8.0) > 1.8 * pull(TRUNK + 0.02, 8.0) > 0
+    assert pull(TRUNK + 0.06, 1.5) < 0.25 * pull(TRUNK + 0.06, 8.0)

@@ -22,21 +22,23 @@ from lca_shared.errors import UserError
 from lca_shared.rotations import matrix_to_rotation_vector, nearest_rotation
 from lca_shared.tensors import Float, Tensor
 
-PRIORS = {"pose_prior": 4.0, "joint_limits": 1.0, "smoothness": 0.2, "shape_prior": 1.2}
+PRIORS = {"pose_prior": 6.0, "joint_limits": 1.0, "smoothness": 0.2, "shape_prior": 1.2}
 PICTURE = {"body": 1.0, "face": 6.0}
-SILHOUETTE = {"outside": 10.0, "coverage": 10.0, "head_outline": 4.0, "shape_prior": 0.6}
-"""With it the masks tell the shape, so that its prior counts less."""
+SILHOUETTE = {"outside": 300.0, "coverage": 50.0, "head_outline": 4.0, "shape_prior": 0.6}
+"""With it the masks tell the shape, so that its prior counts less. They are means over points most of which lie where
+they should: only with factors like these do they say which way a pelvis faces, which landmarks hardly know."""
 STAGES = (
     RigStage("points", 150, 0.05, {"points": 1.0, **PRIORS}, point_cutoff=40.0),
-    RigStage("pictures", 150, 0.02, {**PICTURE, "points": 0.1, **PRIORS}, cutoff=6.0, point_cutoff=10.0),
-    RigStage("outlines", 150, 0.01, {**PICTURE, "hands": 6.0, **PRIORS, **SILHOUETTE}),
+    RigStage("pictures", 150, 0.02, {**PICTURE, "points": 0.1, **PRIORS}, shift=True, cutoff=6.0, point_cutoff=10.0),
+    RigStage("outlines", 150, 0.01, {**PICTURE, "hands": 6.0, **PRIORS, **SILHOUETTE}, shift=True),
 )
 SHAPE_MOMENTS = 12
 """Moments that shape is read from; more of them get their poses window by window."""
 WINDOW, OVERLAP = 24, 4
 """Moments fitted together, and shared by neighbouring windows."""
-SPINE_STIFFNESS = 4.0
-"""Over that of the single-camera fit: clothes hide where the spine bends."""
+SPINE_STIFFNESS = (2.0, 0.5, 2.0)
+"""Over that of the single-camera fit, about hinge, bone and across: clothes hide where the spine bends, but a rig sees
+how far the shoulders are turned against the pelvis."""
 LEAST_POINTS = 6
 """Triangulated landmarks without which a moment's pose is taken from its neighbours to start with."""
 
@@ -70,7 +72,7 @@ def fit_studio(
     """
     config = config or FitConfig()
     body, points = get_body_model("anny"), get_point_body("anny")
-    problem = RigProblem(points, rig_limits(), config)
+    problem = RigProblem(points, rig_limits(), config, torch.zeros(len(points.body_landmarks), 3))
     found, views = triangulate_moments(views)
     good = np.array([int(np.isfinite(one.points[:, 0]).sum()) for one in found]) >= LEAST_POINTS
     if not good.any():
@@ -87,14 +89,14 @@ def fit_studio(
     picked = candidates[np.unique(np.linspace(0, len(candidates) - 1, min(SHAPE_MOMENTS, len(candidates))).astype(int))]
     first = targets_of(picked)
     first_share = 1.0 if len(picked) == len(views.times) else 0.5
-    state = _from_scratch(problem, first, STAGES, None, lambda share: tell(first_share * share))
+    state, shift = _from_scratch(problem, first, STAGES, None, lambda share: tell(first_share * share))
     if len(picked) < len(views.times):
         spans = windows(len(views.times), WINDOW, min(OVERLAP, WINDOW // 2))
-        parts = []
+        problem, parts = replace(problem, shift=shift), []
         for number, (start, end) in enumerate(spans):
             window = targets_of(np.arange(start, end))
-            stages = [replace(stage, shape=False) for stage in STAGES]
-            parts.append(_from_scratch(problem, window, tuple(stages), state, lambda share: None))
+            stages = [replace(stage, shape=False, shift=False) for stage in STAGES]
+            parts.append(_from_scratch(problem, window, tuple(stages), state, lambda share: None)[0])
             tell(0.5 + 0.5 * (number + 1) / len(spans))
         state = joined(parts, spans)
     whole = targets_of(np.arange(len(views.times)))
@@ -113,11 +115,12 @@ def fit_studio(
 
 
 def rig_limits() -> LimitTable:
-    """The single-camera fit's limits, with a stiffer spine."""
+    """The single-camera fit's limits, with a spine that bends less and turns more."""
     body = get_body_model("anny")
     table = make_limit_table(body)
     spine = torch.tensor([name.startswith("spine") for name in body.driven_joints])
-    return replace(table, stiffness=torch.where(spine[:, None], SPINE_STIFFNESS * table.stiffness, table.stiffness))
+    factor = torch.where(spine[:, None], torch.tensor(SPINE_STIFFNESS), torch.ones(3))
+    return replace(table, stiffness=factor * table.stiffness)
 
 
 def _from_scratch(
@@ -126,14 +129,15 @@ def _from_scratch(
     stages: tuple[RigStage, ...],
     person: FitState | None,
     tell: Callable[[float], None],
-) -> FitState:
+) -> tuple[FitState, Float[Tensor, "landmarks 3"]]:
     state = start(problem, targets)
     if person is not None:
         state = replace(state, shape=person.shape)
     for number, stage in enumerate(stages):
-        state = run_rig_stage(problem, targets, state, stage)
+        state, shift = run_rig_stage(problem, targets, state, stage)
+        problem = replace(problem, shift=shift)
         tell((number + 1) / len(stages))
-    return state
+    return state, problem.shift
 
 
 def start(problem: RigProblem, targets: RigTargets) -> FitState:

@@ -13,8 +13,9 @@ from lca_shared.tensors import Float, Int, Tensor, UInt8
 
 SIGMA = 0.01
 """Of the person's height."""
-CLOTH, HAIR = 0.022, 0.005
-"""Metres that the outline may lie off the body, and off the head, at no cost; off hands none."""
+TRUNK, THIGH, LIMB, HAIR = 0.024, 0.018, 0.006, 0.005
+"""Metres that the outline may lie off the trunk, off thighs, off the rest of arms and legs, and off the head, at no
+cost; off hands none."""
 NORMAL_BLUR = 2.0
 """Pixels of the reduced masks over which the outline's direction is taken."""
 
@@ -47,8 +48,12 @@ def allowance(body: PointBody) -> Float[Tensor, "surface"]:
         moved_by = [i for i, name in enumerate(body.joint_names) if name.startswith(begins)]
         return body.weights[body.groups["surface"]][:, moved_by].sum(dim=1)
 
-    hand, head = share("wrist", "finger"), share("head", "jaw", "eye")
-    return CLOTH * (1.0 - hand - head).clamp(min=0.0) + HAIR * head
+    return (
+        TRUNK * share("root", "spine", "neck", "clavicle")
+        + THIGH * share("upperleg")
+        + LIMB * share("upperarm", "lower", "foot")
+        + HAIR * share("head", "jaw", "eye")
+    )
 
 
 def outline_term(

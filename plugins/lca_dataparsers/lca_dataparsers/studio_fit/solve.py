@@ -12,6 +12,7 @@ from lca_dataparsers.processing.fitting.state import NEAREST, FitState, Predicti
 from lca_dataparsers.processing.fitting.terms import TERMS, TermContext
 from lca_dataparsers.processing.fitting.terms.context import robust
 from lca_dataparsers.processing.fitting.terms.head_outline import outline_partners
+from lca_dataparsers.studio_fit.landmark_shift import shift_prior, symmetric, with_landmarks_shifted
 from lca_dataparsers.studio_fit.outline import Outline, allowance, outline_term
 from lca_dataparsers.studio_fit.targets import RigTargets
 from lca_shared.cameras import transform_points
@@ -25,6 +26,7 @@ POINT_SIGMA = 0.025
 """Metres: how far triangulated landmarks are off."""
 PARTNER_REFRESH = 10
 SHAPE_RATE = 3.0
+SHIFT_RATE = 0.1
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class RigStage:
     """By name: ``points``, or a term of the single-camera fit; ``coverage`` is :mod:`.outline`'s."""
     shape: bool = True
     """Whether the shape is searched for."""
+    shift: bool = False
+    """Whether the places of the body landmarks are searched for."""
     cutoff: float = 5.0
     """Of the robust norm of body points in the pictures, in standard deviations."""
     point_cutoff: float = 5.0
@@ -54,6 +58,8 @@ class RigProblem:
     body: PointBody
     limits: LimitTable
     config: FitConfig
+    shift: Float[Tensor, "landmarks 3"]
+    """Where this person's body landmarks were found to lie, off the table; see :mod:`.landmark_shift`."""
 
 
 def predict(
@@ -70,8 +76,10 @@ def predict(
     return of_moments, Prediction(state[targets.moment], body, seen, pixels, positions[targets.moment])
 
 
-def run_rig_stage(problem: RigProblem, targets: RigTargets, state: FitState, stage: RigStage) -> FitState:
-    """Lower the objective from ``state``; the result has no gradients."""
+def run_rig_stage(
+    problem: RigProblem, targets: RigTargets, state: FitState, stage: RigStage
+) -> tuple[FitState, Float[Tensor, "landmarks 3"]]:
+    """Lower the objective from ``state``; the result, and the person's shift of landmarks, have no gradients."""
     weights = {
         name: value * getattr(problem.config.weights, name, 1.0) for name, value in stage.weights.items() if value
     }
@@ -82,6 +90,9 @@ def run_rig_stage(problem: RigProblem, targets: RigTargets, state: FitState, sta
     groups = [{"params": [t.requires_grad_(True) for t in (state.rotations, state.root_delta, state.translation)]}]
     if stage.shape:
         groups.append({"params": [state.shape.requires_grad_(True)], "lr": SHAPE_RATE * stage.rate})  # type: ignore[dict-item]
+    shift = problem.shift.detach().clone()
+    if stage.shift:
+        groups.append({"params": [shift.requires_grad_(True)], "lr": SHIFT_RATE * stage.rate})  # type: ignore[dict-item]
     optimiser = torch.optim.Adam(groups, lr=stage.rate, betas=(0.9, 0.99))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, iterations, 0.1 * stage.rate)
     partner = torch.zeros_like(targets.views.contour_weight, dtype=torch.long)
@@ -91,13 +102,13 @@ def run_rig_stage(problem: RigProblem, targets: RigTargets, state: FitState, sta
     beside = torch.zeros_like(targets.views.outline[..., 0], dtype=torch.long)
     for iteration in range(iterations):
         optimiser.zero_grad()
-        moments, views = predict(problem, targets, state, body)
+        moments, views = predict(problem, targets, state, with_landmarks_shifted(body, shift))
         if silhouette and iteration % PARTNER_REFRESH == 0:
             partner = nearest_surface_points(views, targets.views)
             beside = outline_partners(views, targets.views)
         seen = TermContext(views, targets.views, problem.limits, problem.config, 1.0, partner, beside, stage.cutoff)
         posed = replace(seen, prediction=moments, targets=targets.moments)
-        parts = []
+        parts = [shift_prior(body, shift)] if stage.shift else []
         for name, weight in weights.items():
             if name == "coverage":
                 near = _blended(stage.outline_cutoffs, 2.0 * iteration / iterations)
@@ -113,7 +124,7 @@ def run_rig_stage(problem: RigProblem, targets: RigTargets, state: FitState, sta
         schedule.step()
         with torch.no_grad():
             state.rotations.copy_(problem.limits.fitted_part(state.rotations))
-    return state.settled()
+    return state.settled(), symmetric(body, shift.detach())
 
 
 def _blended(ends: tuple[float, float], share: float) -> float:

@@ -24,8 +24,6 @@ UNSEEN_LIMIT = 0.5
 """Agreeing weight (about: views) below which a landmark counts as not seen, and above which (three times) as seen."""
 JUMP_SPEED = 4.0
 """Metres a second: neighbouring moments between which the body moved faster than this are not one motion."""
-POINT_WEIGHTS = np.array([0.3 * weight if k in (23, 24) else weight for k, weight in BODY_LANDMARKS.items()])
-"""Of the body landmarks; hips less than with one camera: where detectors see them depends on the clothes."""
 AGREEING_FACTOR = 0.25
 """Weight left to a landmark in a view that disagrees with the others."""
 
@@ -90,7 +88,7 @@ def make_rig_targets(
     neutral = neutral_blendshapes(observations.blendshapes, face)
     targets = make_targets(known, driven_joints, body, neutral)
     inlier = np.concatenate([one.inlier for one in found])[:, landmarks]
-    agreed = np.where(inlier, 1.0, AGREEING_FACTOR) * POINT_WEIGHTS / np.array(list(BODY_LANDMARKS.values()))
+    agreed = np.where(inlier, 1.0, AGREEING_FACTOR)
     distances, contours, normals, contour_weights = zip(
         *(_silhouette(mask, inside, observations.mask_scale) for mask, inside in zip(known.masks, views.inside)),
         strict=True,
@@ -106,7 +104,7 @@ def make_rig_targets(
     )
     points = np.stack([one.points[landmarks] for one in found])
     agreeing = np.stack([one.agreeing[landmarks] for one in found])
-    weight = np.where(np.isfinite(points[..., 0]), np.sqrt(agreeing), 0.0) * POINT_WEIGHTS
+    weight = np.where(np.isfinite(points[..., 0]), np.sqrt(agreeing), 0.0) * np.array(list(BODY_LANDMARKS.values()))
     frontal = _frontal(observations.head_from_canonical, face)
     moments, face_weight = _of_moments(views, targets, found, driven_joints, frontal, neutral)
     return RigTargets(
