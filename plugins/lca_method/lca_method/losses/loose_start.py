@@ -11,16 +11,20 @@ from lca_shared.tensors import Float, Tensor
 NEAR, FAR = 0.03, 0.07
 """Metres off the body: nothing is pulled that is nearer than the first, and all that is farther than the second."""
 
+FEW = 0.05
+"""Share of all Gaussians; most lie on face and hands."""
+
 
 def loose_start(nodes: NodeSkinning, offsets: Float[Tensor, "*b gaussians 3"]) -> Float[Tensor, "*b"]:
-    """Mean over Gaussians of how much of their template's skinning is left, where they stand off: 0 to 1.
+    """How much of the template's skinning is left to the Gaussians that stand off, their mean: 0 to 1; less for people
+    of whom less than :data:`FEW` stand off.
 
     Args:
         nodes: of people.
         offsets: of their Gaussians from the body's points, metres; without gradients from here.
     """
-    off = offsets.detach().norm(dim=-1)
-    return (((off - NEAR) / (FAR - NEAR)).clamp(0, 1) * (1 - nodes.share())).mean(dim=-1)
+    off = ((offsets.detach().norm(dim=-1) - NEAR) / (FAR - NEAR)).clamp(0, 1)
+    return (off * (1 - nodes.share())).mean(dim=-1) / off.mean(dim=-1).clamp(min=FEW)
 
 
 def remaining(step: int, until: int) -> float:
