@@ -16,15 +16,17 @@ FEW = 0.05
 
 
 def loose_start(nodes: NodeSkinning, offsets: Float[Tensor, "*b gaussians 3"]) -> Float[Tensor, "*b"]:
-    """How much of the template's skinning is left to the Gaussians that stand off, their mean: 0 to 1; less for people
-    of whom less than :data:`FEW` stand off.
+    """How much of the template's skinning is left to the Gaussians that stand off, their mean (0 to 1, less for people
+    of whom less than :data:`FEW` stand off), and how much the others have lost of it, theirs: one network opens all.
 
     Args:
         nodes: of people.
         offsets: of their Gaussians from the body's points, metres; without gradients from here.
     """
     off = ((offsets.detach().norm(dim=-1) - NEAR) / (FAR - NEAR)).clamp(0, 1)
-    return (off * (1 - nodes.share())).mean(dim=-1) / off.mean(dim=-1).clamp(min=FEW)
+    share, loose = nodes.share(), off.mean(dim=-1)
+    pulled = (off * (1 - share)).mean(dim=-1) / loose.clamp(min=FEW)
+    return pulled + ((1 - off) * share).mean(dim=-1) / (1 - loose).clamp(min=FEW)
 
 
 def remaining(step: int, until: int) -> float:
