@@ -41,6 +41,8 @@ class Config:
     """First moment to import."""
     last_frame: int | None = None
     """Last moment to import."""
+    cameras: tuple[str, ...] = ()
+    """Names of the cameras to import; all if none is given."""
     dataset: Path | None = None
     """Where the dataset is left to be looked at; if it is there already, it is compared as it is."""
 
@@ -115,6 +117,7 @@ def import_capture(config: Config, dataset: Path) -> None:
     command += ["--output-dir", str(dataset)]
     for option, value in (("--first-frame", config.first_frame), ("--last-frame", config.last_frame)):
         command += [option, str(value)] if value is not None else []
+    command += ["--cameras", *config.cameras] if config.cameras else []
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 

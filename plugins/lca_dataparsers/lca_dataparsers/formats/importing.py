@@ -20,7 +20,7 @@ from lca_dataparsers.formats.capture import Capture, CaptureView
 from lca_dataparsers.formats.command import OVERLAY_FOLDER, WORK_FOLDER, ImportConfig
 from lca_dataparsers.formats.import_report import ImportedSubject, import_report
 from lca_dataparsers.formats.kept_work import KeptWork
-from lca_dataparsers.formats.moving import fitted_moving_body
+from lca_dataparsers.formats.moving import fitted_moving_body, fitted_one_camera_body
 from lca_dataparsers.formats.registered import body_from_registration, registered_body, registration_of
 from lca_dataparsers.formats.registrations import read_registration
 from lca_dataparsers.formats.registry import open_capture
@@ -180,6 +180,8 @@ def _body(
             told = _shares(advance)
             if capture.moving:
                 return fitted_moving_body(capture, reader, estimators[0], looked, told)
+            if len({view.camera for view in capture.views}) == 1 < len(capture.views):
+                return fitted_one_camera_body(capture, reader, estimators[0], looked, told), capture
             body = fitted_body(capture, reader, estimators, kept, config.fit_cameras, looked, told)
             kept.keep_body(body)
             return body, capture

@@ -1,25 +1,34 @@
-"""The body of a capture with one moving camera: fitted as ``lca-data process`` fits a clip, with the capture's focal
-length and masks.
+"""The body of a capture with one camera: fitted as ``lca-data process`` fits a clip, with the capture's focal length
+and masks. One camera does not triangulate.
 
-Nothing tells the unit of a moving camera's path, and one camera does not triangulate. So poses are found relative to
-the camera of each picture, and the rows keep that camera standing still: what training sees is the same.
+Nothing tells the unit of a moving camera's path. So poses are found relative to the camera of each picture, and the
+rows keep that camera standing still: what training sees is the same. Where one camera of a rig was chosen, it stays
+where the rig has it, and the person is put into the rig's world.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 from lca_dataparsers.dataset.sources import SourceReader
 from lca_dataparsers.formats.bodies import CaptureBody, rig_picture
 from lca_dataparsers.formats.capture import Capture
 from lca_dataparsers.processing.estimators import PersonEstimator
-from lca_dataparsers.processing.fitting import fit_clip
+from lca_dataparsers.processing.fitting import ClipFit, FitConfig, fit_clip
+from lca_dataparsers.processing.fitting.targets import ADULT_HEIGHT
 from lca_dataparsers.processing.observations import ClipObservations, concatenate
 from lca_dataparsers.processing.one_camera import Placement
 from lca_dataparsers.studio_fit.observe import observe
+from lca_dataparsers.studio_fit.targets import JUMP_SPEED
+from lca_shared.body import BodyPose, get_body_model
 from lca_shared.errors import UserError
-from lca_shared.tensors import Float
+from lca_shared.rotations import matrix_to_rotation_vector, rotation_vector_to_matrix
+from lca_shared.tensors import Float, Tensor
+
+KNOWN_FOCAL_SIGMA = 1e-3
+"""Of the logarithm of a focal length that the capture tells: it is kept."""
 
 
 def fitted_moving_body(
@@ -34,10 +43,68 @@ def fitted_moving_body(
     Raises:
         UserError: a picture has no mask, or nobody was seen.
     """
-    if any(view.mask is None for view in capture.views):
-        raise UserError(
-            f"{capture.name}: pictures of a moving camera need masks. Use `lca-data process` on its pictures."
+    fit, place_of = _fitted(capture, reader, estimator, FitConfig(), seen, fitted)
+    cameras = {}
+    for row, view in enumerate(capture.views):
+        camera = capture.cameras[view.camera]
+        cameras[view.camera] = replace(
+            camera,
+            intrinsics=place_of(view.camera).own_intrinsics(fit.cameras.intrinsics[row].double().numpy()),
+            camera_from_world=fit.cameras.camera_from_world[row].double().numpy(),
         )
+    return _body_of(fit, capture, fit.pose, "fitted to one moving camera, relative to it"), replace(
+        capture, cameras=cameras
+    )
+
+
+def fitted_one_camera_body(
+    capture: Capture,
+    reader: SourceReader,
+    estimator: PersonEstimator,
+    seen: Callable[[int], None] = lambda pictures: None,
+    fitted: Callable[[float], None] = lambda share: None,
+) -> CaptureBody:
+    """Fit the body to one camera of a rig, in the rig's world.
+
+    How far away the person stands follows from the size of a usual adult: one camera does not tell it.
+
+    Raises:
+        UserError: a picture has no mask, nobody was seen, or the capture's unit is not the metre.
+    """
+    if not capture.metric:
+        raise UserError(f"{capture.name}: one camera does not tell the capture's unit of length. Choose more cameras.")
+    config = FitConfig(metadata_focal_sigma=KNOWN_FOCAL_SIGMA)
+    fit, _ = _fitted(capture, reader, estimator, config, seen, fitted)
+    own = np.stack([capture.cameras[view.camera].camera_from_world for view in capture.views])
+    moved = torch.from_numpy(np.linalg.inv(own) @ fit.cameras.camera_from_world.double().numpy()).float()
+    rest_root = get_body_model("anny").shaped(fit.shape).joints[0]
+    return _body_of(fit, capture, in_other_world(fit.pose, rest_root, moved), "fitted to one camera of the rig")
+
+
+def in_other_world(
+    pose: BodyPose, rest_root: Float[Tensor, "3"], other_from_world: Float[Tensor, "moments 4 4"]
+) -> BodyPose:
+    """``pose`` after a rigid motion of the world at each moment; ``rest_root`` is the root joint of the shaped body."""
+    turn, shift = other_from_world[:, :3, :3], other_from_world[:, :3, 3]
+    root = rest_root + pose.root_translation
+    return replace(
+        pose,
+        root_rotation=matrix_to_rotation_vector(turn @ rotation_vector_to_matrix(pose.root_rotation)),
+        root_translation=(turn @ root[..., None])[..., 0] + shift - rest_root,
+    )
+
+
+def _fitted(
+    capture: Capture,
+    reader: SourceReader,
+    estimator: PersonEstimator,
+    config: FitConfig,
+    seen: Callable[[int], None],
+    fitted: Callable[[float], None],
+) -> tuple[ClipFit, Callable[[str], Placement]]:
+    """The clip's fit in one picture shared by all views, and where a camera's own picture lies in it."""
+    if any(view.mask is None for view in capture.views):
+        raise UserError(f"{capture.name}: pictures of one camera need masks. Use `lca-data process` on its pictures.")
     size, focal = _shared_picture(capture)
     rows: list[ClipObservations] = []
     for moment, view in enumerate(capture.views):
@@ -58,32 +125,39 @@ def fitted_moving_body(
     observations = replace(concatenate(rows), focal_prior=focal)
     if not observations.seen.any():
         raise UserError(f"{capture.name}: the detectors saw nobody. Look at the pictures, or import with --body none.")
-    fit = fit_clip(observations, progress=fitted)
-    cameras = {}
-    for row, view in enumerate(capture.views):
-        place = _placement(capture, view.camera, size, focal)
-        camera = capture.cameras[view.camera]
-        cameras[view.camera] = replace(
-            camera,
-            intrinsics=place.own_intrinsics(fit.cameras.intrinsics[row].double().numpy()),
-            camera_from_world=fit.cameras.camera_from_world[row].double().numpy(),
-        )
+    config = replace(config, independent_frames=chosen_poses(observations))
+    return fit_clip(observations, config, fitted), lambda name: _placement(capture, name, size, focal)
+
+
+def chosen_poses(observations: ClipObservations) -> bool:
+    """Whether the moments are poses that have nothing to do with each other, rather than a motion: at most steps the
+    body went faster than people move."""
+    points, times = observations.body_points[observations.seen], observations.times[observations.seen]
+    if len(points) < 2:
+        return False
+    height = np.ptp(points[..., 1], axis=1)[1:, None]
+    metres = ADULT_HEIGHT * np.linalg.norm(np.diff(points, axis=0), axis=-1) / height
+    speed = np.quantile(metres, 0.75, axis=1) / np.diff(times)
+    return bool((speed > JUMP_SPEED).mean() > 0.5)
+
+
+def _body_of(fit: ClipFit, capture: Capture, pose: BodyPose, how: str) -> CaptureBody:
+    """The moments that fit well enough."""
     usable = np.flatnonzero(fit.usable)
     if not len(usable):
         raise UserError(f"{capture.name}: no picture fits a body well enough ({fit.reasons[0]}). Look at the pictures.")
     kept = tuple(capture.views[row].frame for row in usable)
-    body = CaptureBody(
+    return CaptureBody(
         fit.shape,
         kept,
-        fit.pose[usable.tolist()],
+        pose[usable.tolist()],
         fit.expression[usable.tolist()],
         fit.joint_confidence[usable.tolist()],
         fit.face_confidence[usable.tolist()],
         fit.hand_confidence[usable.tolist()],
         True,
-        report={"body": "fitted to one moving camera, relative to it", "left_out": len(capture.views) - len(usable)},
+        report={"body": how, "left_out": len(capture.views) - len(usable)},
     )
-    return body, replace(capture, cameras=cameras)
 
 
 def _shared_picture(capture: Capture) -> tuple[tuple[int, int], float]:
