@@ -19,6 +19,7 @@ from lca_dataparsers.processing.estimate import estimate_source
 from lca_dataparsers.processing.estimators import PersonEstimator
 from lca_dataparsers.processing.filters import FilterConfig
 from lca_dataparsers.processing.fitting import FitConfig, fit_clip
+from lca_dataparsers.processing.fitting.ready import make_ready
 from lca_dataparsers.processing.notes import FrameNote, counted
 from lca_dataparsers.processing.observations import ClipObservations, concatenate
 from lca_dataparsers.processing.one_camera import IN_PLACE, Placement, brought_together
@@ -79,7 +80,12 @@ def process_subject(
         UserError: the source cannot be read.
     """
     times, before = StepTimes(), gathered_times(estimators)
-    with times.step("detect"), stages.stage(f"{name}: detecting", source.expected) as advance:
+    with (
+        times.step("detect"),
+        stages.stage(f"{name}: detecting", source.expected) as advance,
+        ThreadPoolExecutor(1) as aside,
+    ):
+        ready = aside.submit(make_ready)
         estimate_source(
             source,
             folder,
@@ -89,6 +95,7 @@ def process_subject(
             filters=settings.filters,
             progress=advance,
         )
+        ready.result()
     for part, seconds in gathered_times(estimators).items():
         times.add(part, seconds - before.get(part, 0.0))
     _collect_unfitted(folder, samples)
