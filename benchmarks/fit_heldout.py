@@ -36,8 +36,13 @@ def observed(clip: Path, most: int | None) -> ClipObservations:
     """Detections of the frames of a clip's first shot in which a person was found (or those in an ``.npz``)."""
     if clip.suffix == ".npz":
         observations = ClipObservations.load(clip)[: most or 10**9]
-        seen = observations[np.flatnonzero(observations.seen)]
+    else:
+        observations = _detected(clip, most)
+    seen = observations[np.flatnonzero(observations.seen)]
     return replace(seen, camera_path=np.zeros_like(seen.camera_path))  # all in the axes of each picture's own camera
+
+
+def _detected(clip: Path, most: int | None) -> ClipObservations:
     source = open_source(clip, max_frames=most)
     shots = find_shots(source)
     if len(shots) > 1:
@@ -47,9 +52,7 @@ def observed(clip: Path, most: int | None) -> ClipObservations:
         estimator = build_estimator(head_matrix=False)
         estimate_source(source, folder, [estimator], long_side=1280)
         estimator.close()
-        observations = concatenate(folder.load()[0])
-    seen = observations[np.flatnonzero(observations.seen)]
-    return replace(seen, camera_path=np.zeros_like(seen.camera_path))  # all in the axes of each picture's own camera
+        return concatenate(folder.load()[0])
 
 
 def predicted(fit: ClipFit, at: np.ndarray, times: np.ndarray) -> dict[str, np.ndarray]:
