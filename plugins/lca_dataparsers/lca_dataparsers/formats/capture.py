@@ -114,6 +114,8 @@ class Capture:
     world_from_capture: Float[np.ndarray, "4 4"] | None = None
     """Where the capture says which way is up: rigid, to a world that is Z up."""
     registration: Registration | None = None
+    person_depth: float | None = None
+    """Where one camera of a rig was chosen: how far along its axis all cameras of the rig look, capture's unit."""
     notes: tuple[str, ...] = ()
     """What was left out, in words, for the report."""
 

@@ -15,6 +15,7 @@ import torch
 from lca_dataparsers.dataset.sources import SourceReader
 from lca_dataparsers.formats.bodies import CaptureBody, rig_picture
 from lca_dataparsers.formats.capture import Capture
+from lca_dataparsers.formats.rig_centre import scaled_shape
 from lca_dataparsers.processing.estimators import PersonEstimator
 from lca_dataparsers.processing.fitting import ClipFit, FitConfig, fit_clip
 from lca_dataparsers.processing.fitting.targets import ADULT_HEIGHT
@@ -66,7 +67,8 @@ def fitted_one_camera_body(
 ) -> CaptureBody:
     """Fit the body to one camera of a rig, in the rig's world.
 
-    How far away the person stands follows from the size of a usual adult: one camera does not tell it.
+    One camera does not tell how far away the person stands. It is taken to be where the axes of all the rig's cameras
+    meet, and the person is as tall as that makes them; if they do not meet, the person is a usual adult.
 
     Raises:
         UserError: a picture has no mask, nobody was seen, or the capture's unit is not the metre.
@@ -75,10 +77,18 @@ def fitted_one_camera_body(
         raise UserError(f"{capture.name}: one camera does not tell the capture's unit of length. Choose more cameras.")
     config = FitConfig(metadata_focal_sigma=KNOWN_FOCAL_SIGMA)
     fit, _ = _fitted(capture, reader, estimator, config, seen, fitted)
+    body = get_body_model("anny")
     own = np.stack([capture.cameras[view.camera].camera_from_world for view in capture.views])
-    moved = torch.from_numpy(np.linalg.inv(own) @ fit.cameras.camera_from_world.double().numpy()).float()
-    rest_root = get_body_model("anny").shaped(fit.shape).joints[0]
-    return _body_of(fit, capture, in_other_world(fit.pose, rest_root, moved), "fitted to one camera of the rig")
+    rest_root = body.shaped(fit.shape).joints[0]
+    pose = in_other_world(fit.pose, rest_root, fit.cameras.camera_from_world)
+    depth = float((rest_root + pose.root_translation)[torch.from_numpy(fit.usable), 2].median())
+    if capture.person_depth is not None and fit.usable.any():
+        shape, factor = scaled_shape(body, fit.shape, capture.person_depth / depth)
+        larger = body.shaped(shape).joints[0]
+        pose = replace(pose, root_translation=factor * (rest_root + pose.root_translation) - larger)
+        fit, rest_root = replace(fit, shape=shape), larger
+    pose = in_other_world(pose, rest_root, torch.from_numpy(np.linalg.inv(own)).float())
+    return _body_of(fit, capture, pose, "fitted to one camera of the rig")
 
 
 def in_other_world(

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from lca_dataparsers.formats.capture import Capture, CaptureCamera
+from lca_dataparsers.formats.rig_centre import depth_of_middle
 from lca_shared.errors import UserError
 from lca_shared.tensors import Float
 
@@ -47,6 +48,7 @@ def selected(
         cameras={name: camera for name, camera in capture.cameras.items() if name in used},
         frame_splits={frame: split for frame, split in capture.frame_splits.items() if frame in kept_frames},
         backgrounds={name: source for name, source in capture.backgrounds.items() if name in used},
+        person_depth=depth_of_middle(capture.cameras, min(used)) if len(used) == 1 and not capture.moving else None,
     )
 
 
