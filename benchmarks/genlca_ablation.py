@@ -165,7 +165,7 @@ def compared(options: Options) -> None:
     print(f"{len(told)} training samples; rarely seen anchors: shown by {float(often[rare].mean()):.2f} of them, the")
     print(f"others by {float(often[~rare].mean()):.2f}. {options.steps} steps of {options.batch}. {describe()}")
     print("\n| | opacity | sharpness | detail | people |\n|---|---|---|---|---|")
-    held_out = [shards[index] for index in shards.of_split("test")[:60]]
+    held_out = [shards[index] for index in shards.of_split("test")[:40]]
     seen, unseen = [], []
     for sample in held_out:
         avatar = decoder.avatar(sample.vectors, sample.shape)

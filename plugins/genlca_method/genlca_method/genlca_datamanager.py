@@ -1,6 +1,7 @@
 """Draws people as latents for nerfstudio's trainer."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,6 +13,7 @@ from lca_shared.errors import UserError
 
 if TYPE_CHECKING:
     from genlca_method.latents.autoencoder import TokenAutoencoder
+    from genlca_method.training.people import FlowPeople
 
 
 @dataclass
@@ -73,17 +75,27 @@ class GenLCADataManager(DataManager):
         self.train_dataset = self.eval_dataset = NoPictures()  # type: ignore[assignment]  # of a scene, for the viewer
         super().__init__()
 
-    def encode(self, autoencoder: "TokenAutoencoder", hidden: bool = True) -> None:
-        """Make latents of all tokens: once, before training.
+    def encode_with(self, autoencoder: "TokenAutoencoder", hidden: bool = True) -> None:
+        """Say what makes latents of tokens: once, when people are first asked for (a viewer asks for none).
 
         Args: the autoencoder; whether it is told what is not valid.
         """
+        self._encoding = {"autoencoder": autoencoder, "hidden": hidden}  # in a dictionary: no weights of this module
+
+    @cached_property
+    def people(self) -> "FlowPeople":
+        """Who is trained on, in memory."""
         from genlca_method.training.people import FlowPeople
 
-        held_out = self.shards.of_split("test", "val")
-        self.people = FlowPeople.open(self.shards, ("train",), autoencoder, hidden)
-        others = FlowPeople.open(self.shards, ("test", "val"), autoencoder, hidden) if held_out else self.people
-        self.eval_people = others
+        return FlowPeople.open(self.shards, ("train",), **self._encoding)
+
+    @cached_property
+    def eval_people(self) -> "FlowPeople":
+        """Who is evaluated."""
+        from genlca_method.training.people import FlowPeople
+
+        splits = ("test", "val")
+        return FlowPeople.open(self.shards, splits, **self._encoding) if self.shards.of_split(*splits) else self.people
 
     @property
     def rank(self) -> int:

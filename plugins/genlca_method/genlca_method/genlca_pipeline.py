@@ -82,13 +82,14 @@ class GenLCATrainingPipeline(Pipeline):
             from lca_shared.body import get_body_model
 
             box = SceneBox(torch.tensor([[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0]]))
-            count = len(self.datamanager.people)
+            count = len(self.datamanager.shards.of_split("train"))
             self._model = config.model.setup(
                 scene_box=box, num_train_data=count, metadata=sizes, grad_scaler=grad_scaler
             )
         transformer = self.genlca.transformer
         transformer.set_template(autoencoder.positions.cpu())
-        transformer.set_shape_statistics(*self.datamanager.people.shape_statistics())
+        if test_mode == "val":  # training; else they come with the checkpoint
+            transformer.set_shape_statistics(*self.datamanager.people.shape_statistics())
         self.genlca.to(device)
         self.average = WeightAverage(transformer, config.average) if config.average.decay else None
         self.samples = SamplePanel(get_body_model(), config.model.eval_steps, config.model.eval_guidance)
@@ -131,7 +132,7 @@ class GenLCATrainingPipeline(Pipeline):
             "decoder": LCADecoder.of(trained, dict(shards.info.checkpoint)),
         }
         flow = self.config.model.flow
-        self.datamanager.encode(autoencoder, hidden=flow.masked_loss or flow.placeholder)
+        self.datamanager.encode_with(autoencoder, hidden=flow.masked_loss or flow.placeholder)
 
     def get_train_loss_dict(self, step: int) -> tuple[Any, dict[str, Any], dict[str, Any]]:
         """Nothing to look at, weighted losses and metrics of a step; the metric ``loss`` is over all processes."""
