@@ -63,6 +63,8 @@ class RigComparison:
     """By camera."""
     reprojection: float
     """Largest, pixels."""
+    true_iou: np.ndarray
+    """Of the true body with the masks; empty where the truth's mesh has other vertices than ours."""
     confidence: np.ndarray
     """[frames, joints] of the dataset; NaN for joints that it does not drive."""
 
@@ -83,6 +85,8 @@ class RigComparison:
         lines.append(f"surface                      median {middle:6.1f} mm   90th percentile {high:6.1f} mm")
         every = np.concatenate(list(self.iou.values()))
         lines.append(f"silhouette IoU               median {np.median(every):6.3f}      lowest {every.min():6.3f}")
+        if len(self.true_iou):
+            lines.append(f"  of the true body           median {np.median(self.true_iou):6.3f}")
         lines += [f"  camera {name:12} median {np.median(values):6.3f}" for name, values in self.iou.items()]
         lines.append(f"cameras: truth reprojected within {self.reprojection:.4f} px")
         low = self.confidence < 0.5
@@ -179,6 +183,7 @@ def compare(config: Config, dataset: Path) -> RigComparison:
         stacked["surface"],
         overlaps(person, set(kept)),
         worst,
+        true_overlaps(person, {frame: vertices[f"{frame:06d}"] for frame in kept}, np.linalg.inv(capture_from_world)),
         stacked["confidence"],
     )
 
@@ -203,10 +208,27 @@ def overlaps(person, frames: set[int]) -> dict[str, np.ndarray]:
             continue
         frame = person.load(row)
         vertices = body.skinned(body.shaped(person.shape, frame.expression), frame.pose)
-        ours, theirs = shaded_mesh(vertices, body.faces, frame.camera)[1], frame.mask[0].numpy() > 0.5
-        score = (ours & theirs).sum() / max(1, (ours | theirs).sum())
+        score = overlap(shaded_mesh(vertices, body.faces, frame.camera)[1], frame.mask[0].numpy() > 0.5)
         found.setdefault(str(person.frames["camera"][row]), []).append(score)
     return {name: np.array(scores) for name, scores in found.items()}
+
+
+def true_overlaps(person, meshes: dict[int, np.ndarray], world_from_capture: np.ndarray) -> np.ndarray:
+    """Intersection over union of the true body and the mask, all pictures: clothes and hair keep it below 1."""
+    from lca_dataparsers.overlay import shaded_mesh
+    from lca_shared.body import get_body_model
+
+    body, scores = get_body_model("anny"), []
+    for row, number in enumerate(person.frames["frame"].tolist()):
+        if number in meshes and len(meshes[number]) == len(body.template_vertices):
+            frame, vertices = person.load(row), torch.from_numpy(_moved(meshes[number], world_from_capture)).float()
+            scores.append(overlap(shaded_mesh(vertices, body.faces, frame.camera)[1], frame.mask[0].numpy() > 0.5))
+    return np.array(scores)
+
+
+def overlap(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Intersection over union of two masks."""
+    return float((ours & theirs).sum() / max(1, (ours | theirs).sum()))
 
 
 def _moved(points: np.ndarray, transform: np.ndarray) -> np.ndarray:

@@ -44,8 +44,17 @@ def test_all_cameras(material: Path, models: Path, monkeypatch: pytest.MonkeyPat
     found = run(Config(material / "data/studio/goliath_A"))
     print(found.table())
     assert len(found.frames) == 7 and len(found.iou) == 8
-    assert np.median(found.root_aligned[:, found.body]) < 26.0
-    assert np.median(found.similarity[:, found.body]) < 15.0
-    assert np.median(found.surface) < 6.0
-    assert np.median(np.concatenate(list(found.iou.values()))) > 0.86
+    assert np.median(found.root_aligned[:, found.body]) < 24.0
+    assert np.median(found.similarity[:, found.body]) < 12.0
+    assert np.median(found.surface) < 5.0
+    assert np.median(np.concatenate(list(found.iou.values()))) > 0.88
+    assert found.reprojection < 0.01
+
+
+@pytest.mark.slow
+def test_one_camera(material: Path, models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LCA_MODEL_DIR", str(models))
+    found = run(Config(material / "data" / "studio" / "goliath_A", last_frame=6, cameras=("400101",)))
+    assert len(found.frames) == 6 and len(found.iou) == 1
+    assert np.median(found.root_aligned[:, found.body]) < 50.0
     assert found.reprojection < 0.01
