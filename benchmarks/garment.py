@@ -43,7 +43,7 @@ HEADS = ("canonical_head.", "pose_head.", "projected_outline.", "node_head.")
 LOSSES = LossConfig(
     l1=0.0, person=1.0, lpips=0.0, mask=0.1, position=0.1, scale=0.1, arap=0.1, sparsity=0.01, loose=1.0
 )
-PULLED = 0.4
+PULLED = 0.6
 """Share of the steps over which gates are pulled open (``LossConfig.loose``)."""
 
 

@@ -15,7 +15,7 @@ from lca_method.networks.node_head import DeformerConfig
 SMALL_STEPS = 400
 
 
-PULLED = 0.4
+PULLED = 0.6
 """Share of the steps in which gates are pulled open (``LossConfig.loose``)."""
 
 
