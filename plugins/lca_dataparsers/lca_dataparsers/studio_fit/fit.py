@@ -34,6 +34,8 @@ STAGES = (
 )
 SHAPE_MOMENTS = 12
 """Moments that shape is read from; more of them get their poses window by window."""
+WELL_SEEN = 0.75
+"""Of the most cameras that see one moment: shape is not read from moments that fewer see."""
 WINDOW, OVERLAP = 24, 4
 """Moments fitted together, and shared by neighbouring windows."""
 SPINE_STIFFNESS = (2.0, 0.5, 2.0)
@@ -85,7 +87,8 @@ def fit_studio(
     def targets_of(chosen: np.ndarray) -> RigTargets:
         return make_rig_targets(views.of_moments(chosen), [found[i] for i in chosen], body.driven_joints, points)
 
-    candidates = np.flatnonzero(good)
+    cameras = np.bincount(views.moment, minlength=len(views.times))
+    candidates = np.flatnonzero(good & (cameras >= WELL_SEEN * cameras[good].max()))
     picked = candidates[np.unique(np.linspace(0, len(candidates) - 1, min(SHAPE_MOMENTS, len(candidates))).astype(int))]
     first = targets_of(picked)
     first_share = 1.0 if len(picked) == len(views.times) else 0.5
