@@ -73,7 +73,7 @@ def test_in_pieces_as_in_one_go() -> None:
     first = follower.follow(pictures[:6], masks[:6])
     rest = follower.follow(pictures[6:], masks[6:])
     np.testing.assert_allclose(np.concatenate([first, rest]), whole, atol=1e-3)
-    another = BackgroundFollower(first[-1])
+    another = BackgroundFollower(first[-1].astype(np.float32))  # as it is kept
     another.begin(pictures[5])
     np.testing.assert_array_equal(another.follow(pictures[6:], masks[6:]), rest)
 
