@@ -38,7 +38,7 @@ from lca_shared.errors import UserError
 BODY_MODEL = "anny"
 _LOOK_AHEAD = 4
 """Pictures that are worked on ahead of the writer."""
-_OVERLAY_RATE = 15.0
+_OVERLAY_RATE = 10.0
 """Frames per second of an overlay at most: drawing costs as much as detecting."""
 
 
