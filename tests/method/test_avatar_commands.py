@@ -268,6 +268,23 @@ def test_outstretched_arms_are_in_the_picture(body) -> None:
     assert not (narrow[..., 0] < 60).all()
 
 
+class _Changing(dict[str, float]):
+    """Values that a page changes while they are gone through."""
+
+    def items(self):
+        for item in super().items():
+            yield item
+            self["another"] = 1.0
+
+
+def test_a_page_may_change_values_while_a_frame_is_made(body) -> None:
+    values, smile = {"left_arm": 45.0, "right_arm": 45.0}, {"mouthSmileLeft": 1.0, "mouthSmileRight": 1.0}
+    live = signal_of(PanelState(_Changing(values), expression=_Changing(smile)), body)
+    still = signal_of(PanelState(values, expression=smile), body)
+    assert torch.equal(live.expression, still.expression)
+    assert torch.equal(live.pose.joint_rotations, still.pose.joint_rotations)
+
+
 def test_a_camera_on_the_head_follows_it_where_the_body_leans(body) -> None:
     upright = signal_of(PanelState({}), body).pose
     leaning = replace(upright, root_rotation=torch.tensor([[0.7, 0.0, 0.3]]), root_translation=torch.ones(1, 3))

@@ -54,16 +54,16 @@ class PanelState:
 
 
 def signal_of(state: PanelState, body: CompactBody | BodyModel) -> DrivingSignal:
-    """One frame, ``[1, ...]``, on the CPU."""
-    signal = slider_driving(body, state.sliders)
+    """One frame, ``[1, ...]``, on the CPU. The page may change ``state`` meanwhile: copies are read."""
+    signal = slider_driving(body, dict(state.sliders))
     rotations, gaze = signal.pose.joint_rotations.clone(), signal.pose.gaze
-    for joint, turn in state.joints.items():
+    for joint, turn in dict(state.joints).items():
         rotations[0, body.driven_joints.index(joint)] += torch.tensor([math.radians(angle) for angle in turn])
-    for side, angle in state.curl.items():
+    for side, angle in dict(state.curl).items():
         for joint, axis in finger_axes(body, side).items():
             rotations[0, body.driven_joints.index(joint)] += math.radians(angle) * axis
     expression = signal.expression.clone()
-    for name, value in state.expression.items():
+    for name, value in dict(state.expression).items():
         expression[0, body.expression_names.index(name)] += value
     looked = torch.tensor([math.radians(angle) for angle in state.gaze])
     pose = replace(signal.pose, joint_rotations=rotations, gaze=gaze + looked)
