@@ -7,6 +7,10 @@ import pytest
 
 from lca_dataparsers.cli import main
 from lca_dataparsers.dataset.reader import AvatarDataset
+from lca_dataparsers.shards.command import ShardConfig
+from lca_dataparsers.shards.reader import ShardedDataset
+from lca_dataparsers.shards.unpacking import unpack
+from lca_dataparsers.shards.writing import write_shards
 from lca_dataparsers.synthetic.light_stage import (
     LIGHTS,
     LIT,
@@ -69,3 +73,25 @@ def test_synth_studio_with_lights(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert float(partly.image[:, outside[0]].mean()) < 0.15
     assert main(["synth", "--output-dir", str(tmp_path / "E"), "--lights"]) == 1
     assert "--kind studio" in capsys.readouterr().err
+
+
+def test_lights_come_through_shards_bit_by_bit(tmp_path: Path) -> None:
+    """Read from a block, of a whole person, and unpacked."""
+    options = ["--kind", "studio", "--lights", "--subjects", "1", "--frames", "2", "--cameras", "2", "--size", "48"]
+    assert main(["synth", "--output-dir", str(tmp_path / "D"), *options, "--workers", "1"]) == 0
+    (person,) = AvatarDataset.open(tmp_path / "D").subjects.values()
+    assert person.lights is not None
+    write_shards(ShardConfig(tmp_path / "D", tmp_path / "S"))
+    sharded = ShardedDataset.open(tmp_path / "S")
+    assert sharded.people("train", -1) == [person.id]
+    block = sharded.block("train", 0).read_ahead()
+    for lights in (sharded.subjects[person.id].lights, block.lights):
+        assert lights is not None and lights.patterns == person.lights.patterns
+        np.testing.assert_array_equal(lights.positions, person.lights.positions)
+    assert block.frames["light_pattern"].tolist() == person.frames["light_pattern"][block.rows].tolist()
+    unpack(tmp_path / "S", tmp_path / "back")
+    before, after = (
+        {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+        for root in (tmp_path / "D", tmp_path / "back")
+    )
+    assert before == after and any(path.endswith("lights.json") for path in before)
