@@ -15,8 +15,6 @@ from browser import (
     NEEDS_CHROMIUM,
     beside_panel,
     click_button,
-    click_checkbox,
-    click_tab,
     free_port,
     keep_screenshots,
     opened_browser,
@@ -75,9 +73,6 @@ def test_a_prompt_makes_a_person_that_sliders_move(run: Path, page_of_browser: s
         page.call("Input.insertText", text=PROMPT)
         click_button(page, "Generate")
         prompted = settled(page, ready=whole)
-        click_tab(page, "Motion")
-        click_checkbox(page, "Moved by the motion")
-        click_tab(page, "Pose")
         focus = FOCUS_SLIDER.replace("LABEL", json.dumps("Left arm up"))
         assert wait_for(lambda: page.evaluate(focus), 10, "no slider 'Left arm up'") == "0"
         still = settled(page, ready=whole)
