@@ -8,6 +8,7 @@ from genlca_method.genlca_datamanager import GenLCADataManagerConfig
 from genlca_method.genlca_model import GenLCAModelConfig
 from genlca_method.genlca_pipeline import GenLCATrainingPipelineConfig
 from genlca_method.genlca_trainer import GenLCATrainerConfig
+from genlca_method.transformer.flow_config import FlowConfig
 from genlca_method.transformer.sizes import SIZES
 from lca_method.ema import WeightAverageConfig
 from lca_method.lca_trainer import AdamWOptimizerConfig
@@ -46,7 +47,13 @@ genlca_tiny = MethodSpecification(
         machine=MachineConfig(device_type="cpu"),
         pipeline=GenLCATrainingPipelineConfig(
             datamanager=GenLCADataManagerConfig(people_per_step=16, said=0.5),
-            model=GenLCAModelConfig(size=SIZES["tiny"], conditioning=tiny_conditioning(), drop=0.1, drop_pictures=0.7),
+            model=GenLCAModelConfig(
+                size=SIZES["tiny"],
+                conditioning=tiny_conditioning(),
+                flow=FlowConfig(logit_mean=1.0, logit_deviation=1.4),  # what prompts decide is decided above level 0.9
+                drop=0.1,
+                drop_pictures=0.7,
+            ),
             average=WeightAverageConfig(decay=0.99),
         ),
         optimizers=_optimizers(lr=2e-3, warmup_steps=30),
