@@ -1,9 +1,11 @@
 """Edits and completions of held-out synthetic people: ``python -m benchmarks.genlca_edits --pipeline RUN --tokens T``.
 
 *Edits*: the upper garment gets another colour by prompt (the person's own caption with one word changed), everything
-else is kept. *Completion*: an avatar from a sample that shows little of a person, where pictures of the person's first
-sample show more; scored against the avatar from the first sample, in the pixels (front and back) of the anchors that
-the first alone saw.
+else is kept. Two readers say what colour a torso is: the nearest of the palette's named colours, and the judge of
+``genlca eval``, which has learnt from avatars of training people how the named colours look there. *Completion*: an
+avatar from a sample that shows little of a person, where pictures of the person's first sample show more; scored
+against the avatar from the first sample, in the pixels (front and back) of the anchors that the first alone saw. Errors
+are standard errors over people, of differences of the same person's PSNR.
 """
 
 import math
@@ -13,6 +15,7 @@ from pathlib import Path
 import torch
 import tyro
 
+from benchmarks.genlca_judges import Judges
 from benchmarks.machine import describe
 from genlca_method.editing.editing import edited
 from genlca_method.editing.person import TokenPerson
@@ -43,9 +46,11 @@ class Options:
     pipeline: str
     tokens: Path
     output_dir: Path
-    people: int = 12
+    people: int = 20
     steps: int = 20
     guidance: float = 4.0
+    judged: int = 180
+    """Training people that the judge learns from."""
 
 
 def avatar_of(made: GenLCAPipeline, person: TokenPerson) -> Avatar:
@@ -81,13 +86,14 @@ def views(avatar: Avatar, marks: Bool[Tensor, "anchors"] | None = None) -> tuple
     return (drawn.colors[:, :3] + 1 - drawn.alpha).clamp(0, 1), drawn.colors[:, 3:]
 
 
-def edits(made: GenLCAPipeline, samples: list[TokenSample], options: Options) -> Tensor:
+def edits(made: GenLCAPipeline, samples: list[TokenSample], judges: Judges, options: Options) -> Tensor:
     """Print the table of edits; the sheet."""
     regions = anchor_regions(made.decoder)
     palette = lab(torch.tensor(list(CLOTH_COLORS.values())) / 255)
     upper = parts_of(made.decoder)["upper"]
     right, was, asked, worst, rows = 0, 0, 0, 0.0, []
     names, own = list(CLOTH_COLORS), []
+    told: dict[str, int] = dict.fromkeys(("before", "after", "own"), 0)
     for number, sample in enumerate(samples):
         old = words(sample.info.attributes)["upper colour"]
         others = [name for name in _ASKED if name != old]
@@ -105,6 +111,9 @@ def edits(made: GenLCAPipeline, samples: list[TokenSample], options: Options) ->
         was, right, own = was + (answers[0] == new), right + (answers[1] == new), [*own, answers[0] == old]
         few = [names.index(name) for name in _ASKED]
         asked += _ASKED[int((palette[few] - torsos[1]).norm(dim=-1).argmin())] == new
+        said = judges.read([judges.look(one) for one in pair], "upper colour", "front")
+        for what, hit in (("before", said[0] == new), ("after", said[1] == new), ("own", said[0] == old)):
+            told[what] += hit
         rows.append(torch.cat([*views(pair[0])[0], *views(pair[1])[0]], dim=-1))
     count = len(samples)
     print("| edits of the upper garment's colour | |\n|---|---|")
@@ -112,7 +121,10 @@ def edits(made: GenLCAPipeline, samples: list[TokenSample], options: Options) ->
     print(f"| torso, front, nearest to the new one of {len(CLOTH_COLORS)} named colours: before | {was}/{count} |")
     print(f"| after | {right}/{count} |")
     print(f"| after, nearest of the {len(_ASKED)} that are asked for | {asked}/{count} |")
-    print(f"| people as they are, nearest to what they really wear of all {len(CLOTH_COLORS)} | {sum(own)}/{count} |\n")
+    print(f"| people as they are, nearest to what they really wear of all {len(CLOTH_COLORS)} | {sum(own)}/{count} |")
+    print(f"| torso, front, the judge says the new one: before | {told['before']}/{count} |")
+    print(f"| after | {told['after']}/{count} |")
+    print(f"| people as they are, the judge says what they really wear | {told['own']}/{count} |\n")
     return torch.cat(rows, dim=-2)
 
 
@@ -139,9 +151,14 @@ def completions(
             errors[name].append(((picture - real).square().mean(dim=1, keepdim=True) * mask).sum())
         rows.append(torch.cat([*real, *pictures[0], *pictures[1], *pictures[2]], dim=-1))
     total = torch.stack(pixels).sum()
-    print("| completion: against the avatar that saw those parts, there | PSNR, dB |\n|---|---|")
+    there = torch.stack(pixels) > 0
+    each = {name: -10 * torch.log10(torch.stack(found) / torch.stack(pixels))[there] for name, found in errors.items()}
+    print("| completion: against the avatar that saw those parts, there | PSNR of all pixels, dB | gain a person, dB |")
+    print("|---|---|---|")
     for name, found in errors.items():
-        print(f"| {name} | {float(-10 * torch.log10(torch.stack(found).sum() / total)):.2f} |")
+        gain = each[name] - each["as it was"]
+        told = f"{float(gain.mean()):.2f} ± {float(gain.std() / len(gain) ** 0.5):.2f}" if name != "as it was" else "0"
+        print(f"| {name} | {float(-10 * torch.log10(torch.stack(found).sum() / total)):.2f} | {told} |")
     print(f"\n{len(pairs)} people, {int(total)} pixels of {_SIZE} x {_SIZE} front and back pictures.")
     return torch.cat(rows, dim=-2)
 
@@ -165,7 +182,12 @@ def main(options: Options) -> None:
 
     pairs = sorted((samples for samples in of_people.values() if len(samples) > 1), key=gain, reverse=True)
     sheets = {
-        "edits": edits(made, firsts[: options.people], options),
+        "edits": edits(
+            made,
+            firsts[: options.people],
+            Judges.of(made, shards, options.judged, ("upper colour",)),
+            options,
+        ),
         "completions": completions(
             made, [(two, one) for one, two in (p[:2] for p in pairs[: options.people])], always, options
         ),

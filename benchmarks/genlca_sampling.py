@@ -1,17 +1,19 @@
-"""What sampling costs, and what steps buy: ``python -m benchmarks.genlca_sampling [--pipeline GENLCA_RUN]``.
+"""What sampling costs, and what steps buy: ``python -m benchmarks.genlca_sampling [--pipeline
+GENLCA_RUN --tokens TOKENS]``.
 
 *Cost*: one look of the transformer at 8192 anchors x 8 numbers (32 words, no pictures, batch 1), tiny and of the
 paper's size. A single layer is timed and multiplied by their number (``--whole`` times all). A step of Euler with
 guidance looks twice, one of Heun four times. *Attention* is the share of ``scaled_dot_product_attention`` alone on the
 same shapes.
 
-*Steps*: how far latents of some prompts are from those of 100 steps of Heun's method from the same noise, in
-deviations.
+*Steps*: of held-out people's captions (``--tokens``), how far latents are from those of 50 steps of Heun's method from
+the same noise, in deviations, and the mean accuracy of the attributes that ``genlca eval`` reads off renders.
 """
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,11 +21,16 @@ import tyro
 from diffusers import FlowMatchEulerDiscreteScheduler, FlowMatchHeunDiscreteScheduler
 from torch.nn import functional as F
 
+from benchmarks.genlca_judges import Judges, mean_right
 from benchmarks.machine import describe
+from genlca_method.evaluation.attributes import SEEN_AT, words
+from genlca_method.evaluation.running import first_samples
 from genlca_method.sampling.generating import load_pipeline
 from genlca_method.sampling.pipeline import GenLCAPipeline
+from genlca_method.tokens.shards import TokenShards
 from genlca_method.transformer.block import JointBlock
 from genlca_method.transformer.sizes import SIZES, TransformerSize
+from lca_shared.errors import UserError
 
 ANCHORS, WORDS = 8192, 32
 
@@ -33,10 +40,14 @@ class Options:
     """What to measure."""
 
     pipeline: str = ""
-    """A trained pipeline for the table of steps; empty = cost alone."""
+    """A trained pipeline for the tables of steps; empty = cost alone."""
+    tokens: Path | None = None
+    """Token shards, for the same."""
     sizes: tuple[str, ...] = ("tiny", "paper")
     steps: tuple[int, ...] = (5, 10, 20, 40)
-    prompts: int = 2
+    prompts: int = 30
+    judged: int = 180
+    """Training people that the judges learn from."""
     laps: int = 2
     """Of each timing; the fastest counts."""
     whole: bool = False
@@ -88,27 +99,39 @@ def cost(name: str, options: Options) -> str:
     return f"| {name} | {tokens} | {look_time:.2f} | {share:.2f} | {avatars} |"
 
 
-def steps_table(options: Options) -> list[str]:
-    """Rows: a scheduler each."""
-    made = load_pipeline(options.pipeline)
+def steps_tables(made: GenLCAPipeline, tokens: Path, options: Options) -> list[str]:
+    """Lines of the table of distances and of that of attributes: a row for each scheduler."""
     made.set_progress_bar_config(disable=True)
-    shift = made.scheduler.config["shift"]
-    prompts = ["a tall person with brown skin, wearing a red top and long black trousers", "a person", "a slim person"]
+    shards, shift = TokenShards(tokens), made.scheduler.config["shift"]
+    infos = [shards.sample_info(index) for index in first_samples(shards, ("test", "val"), options.prompts)]
+    judges = Judges.of(made, shards, options.judged, tuple(SEEN_AT))
+    truths, captions = [words(info.attributes) for info in infos], [info.caption for info in infos]
 
-    def latents(scheduler: type, steps: int) -> torch.Tensor:
+    def latents(scheduler: type, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
         made_with = GenLCAPipeline(made.transformer, made.autoencoder, made.decoder, scheduler(shift=shift))
         made_with.set_progress_bar_config(disable=True)
-        generator = torch.Generator().manual_seed(0)
-        return made_with(prompts[: options.prompts], None, steps, 3.0, 1, generator, output_type="latent").latents
+        out = made_with(captions, None, steps, 3.0, 1, torch.Generator().manual_seed(0), output_type="latent")
+        return out.latents, out.shapes
 
-    fine, rows = latents(FlowMatchHeunDiscreteScheduler, 100), []
+    fine, _ = latents(FlowMatchHeunDiscreteScheduler, 50)
+    distances, accuracies = [], []
     for name, scheduler, looks in (
         ("euler", FlowMatchEulerDiscreteScheduler, 1),
         ("heun", FlowMatchHeunDiscreteScheduler, 2),
     ):
-        apart = [float((latents(scheduler, n // looks) - fine).square().mean().sqrt()) for n in options.steps]
-        rows.append(f"| {name} | " + " | ".join(f"{value:.3f}" for value in apart) + " |")
-    return rows
+        found = [latents(scheduler, steps // looks) for steps in options.steps]
+        apart = [float((one - fine).square().mean().sqrt()) for one, _ in found]
+        seen = [[judges.look(avatar) for avatar in made.avatars(*one)] for one in found]
+        distances.append(f"| {name} | " + " | ".join(f"{value:.3f}" for value in apart) + " |")
+        rights = [mean_right(judges, looks, truths) for looks in seen]
+        accuracies.append(f"| {name} | " + " | ".join(f"{value:.3f}" for value in rights) + " |")
+    head = " | ".join(map(str, options.steps)) + " |\n|---" + "|---" * len(options.steps) + "|"
+    return [
+        f"| distance from 50 steps of Heun, by looks at each of the two guided states | {head}",
+        *distances,
+        f"\n| mean accuracy of attributes, {len(infos)} prompts | {head}",
+        *accuracies,
+    ]
 
 
 def main(options: Options) -> None:
@@ -120,9 +143,9 @@ def main(options: Options) -> None:
     for name in options.sizes:
         print(cost(name, options), flush=True)
     if options.pipeline:
-        print("\n| looks at each of the two guided states | " + " | ".join(map(str, options.steps)) + " |")
-        print("|---" * (1 + len(options.steps)) + "|")
-        print("\n".join(steps_table(options)))
+        if options.tokens is None:
+            raise UserError("--pipeline needs --tokens.")
+        print("\n" + "\n".join(steps_tables(load_pipeline(options.pipeline), options.tokens, options)))
 
 
 if __name__ == "__main__":
