@@ -41,7 +41,11 @@ def zonal_response(
     light: Float[Tensor, "*#batch functions channels"],
 ) -> Float[Tensor, "*batch channels"]:
     """Integral of a lobe times light given in spherical harmonics of the same degree."""
-    return (zonal_to_harmonics(zonal, axis)[..., None] * light).sum(-2)
+    bands, channels = zonal.shape[-1], light.shape[-1]
+    of_band = _spread(torch.eye(bands, device=light.device, dtype=light.dtype)).mT  # [functions, bands]
+    by_band = (of_band[..., None] * light[..., None, :]).flatten(-2)
+    found = (harmonics(axis, bands - 1)[..., None, :] @ by_band)[..., 0, :].unflatten(-1, (bands, channels))
+    return (found * (zonal / _scales(zonal))[..., None]).sum(-2)
 
 
 def clamped_cosine(degree: int, dtype: torch.dtype = torch.float64) -> Float[Tensor, "bands"]:

@@ -21,8 +21,9 @@ RADIUS = 2.8
 """Metres from the middle of the person to the lights."""
 MIDDLE = (0.0, 0.0, 1.0)
 POWER = 0.8
-FULL = 0.2
-"""Intensity of every light in the fully lit pattern."""
+FULL = 0.12
+"""Intensity of every light in the fully lit pattern: skin and white cloth are nearly as bright as a picture can hold.
+(At 0.2, up to a fifth of a person is overexposed, and pale skin loses its hue.)"""
 BACKDROP = 0.004
 """Linear grey of what is behind the person."""
 

@@ -12,7 +12,7 @@ class RelightConfig:
     relightable."""
     hidden: int = 128
     """Width of the head."""
-    reference_light: float = 1.38
+    reference_light: float = 0.83
     """What a white matt surface sends back in the light of the reference pictures: a Gaussian's albedo starts as its
     colour, in linear light, over this (an upright surface at 1 m in the fully lit pattern of ``lca-data synth``)."""
     tilt: float = 0.6
