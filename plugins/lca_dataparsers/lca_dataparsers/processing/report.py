@@ -25,6 +25,7 @@ _FIGURES = {
     "limit_violations": ("frames beyond joint limits", "share"),
     "focal": ("focal length", "pixels"),
     "camera_turn": ("camera turns by at most", "degrees"),
+    "camera_pitch": ("camera looks down by", "degrees"),
 }
 
 

@@ -16,7 +16,7 @@ from lca_dataparsers.processing.fitting.hidden_arms import arms_in_view, doubtin
 from lca_dataparsers.processing.fitting.limits import make_limit_table
 from lca_dataparsers.processing.fitting.optimise import Problem, run_stage, stage_cost
 from lca_dataparsers.processing.fitting.point_body import FEW_SURFACE_POINTS, get_point_body
-from lca_dataparsers.processing.fitting.quality import mask_overlap, measure_frames, refusal
+from lca_dataparsers.processing.fitting.quality import mask_overlap, measure_frames, refusal, soles
 from lca_dataparsers.processing.fitting.result import (
     NO_PERSON,
     ClipFit,
@@ -30,6 +30,7 @@ from lca_dataparsers.processing.fitting.stages import ALIGN, COARSE_STAGES, FINE
 from lca_dataparsers.processing.fitting.start import placed, start_state
 from lca_dataparsers.processing.fitting.state import FitState, rest_state
 from lca_dataparsers.processing.fitting.targets import Targets, make_targets
+from lca_dataparsers.processing.fitting.upright import camera_pitch
 from lca_dataparsers.processing.fitting.visibility import faces_seen, landmark_visibility
 from lca_dataparsers.processing.fitting.windows import coarse_frames, interpolated, joined, windows
 from lca_dataparsers.processing.observations import ClipObservations
@@ -189,13 +190,14 @@ def _result(
     body = get_body_model("anny")
     focal = problem.focal * float(state.log_focal.exp())
     turns = torch.from_numpy(camera_turns(observations.camera_path, focal, max(observations.image_size))).float()
-    moved = state
+    rest_points, rest_joints = problem.body.of_shape(state.shape)
+    moved, root_at_rest = state, rest_joints[0]
     if observations.camera_path.any():
-        moved = in_first_camera(state, problem.body.of_shape(state.shape)[1][0], turns[torch.from_numpy(seen)])
+        moved = in_first_camera(state, root_at_rest, turns[torch.from_numpy(seen)])
     chunks = [np.arange(start, min(start + 300, len(seen))) for start in range(0, len(seen), 300)]
     measured: list[dict[str, np.ndarray]] = []
     seen_of: dict[str, list[torch.Tensor]] = {
-        name: [] for name in ("gaze", "expression", "joint_seen", "face_seen", "hand_weight")
+        name: [] for name in ("gaze", "expression", "joint_seen", "face_seen", "hand_weight", "foot_still", "soles")
     }
     for chunk in chunks:
         targets = _targets(problem, people[chunk], neutral)
@@ -205,9 +207,13 @@ def _result(
         prediction = points.predict(targets, part)
         in_world = prediction if moved is state else points.predict(targets, moved[torch.from_numpy(chunk)])
         measured.append(measure_frames(prediction, in_world, targets, problem.limits))
+        own = {"joint_seen": joint_seen, "soles": soles(in_world.body, in_world.points["body"])}
         for name, parts in seen_of.items():
-            parts.append(joint_seen if name == "joint_seen" else getattr(targets, name))
-    state, camera, intrinsics = world_camera(moved, problem.focal, observations.image_size)
+            parts.append(own[name] if name in own else getattr(targets, name))
+    standing = body_pose(moved, torch.cat(seen_of["gaze"]))
+    feet = torch.cat(seen_of["soles"]), torch.cat(seen_of["foot_still"])
+    pitch = camera_pitch(body, state.shape, standing, *feet, soles(problem.body, rest_points))
+    state, camera, intrinsics = world_camera(moved, root_at_rest, pitch, problem.focal, observations.image_size)
     nearest = torch.from_numpy(_nearest(frames, seen))
     there = torch.from_numpy(observations.seen)
 
@@ -251,7 +257,8 @@ def _nobody(observations: ClipObservations, problem: Problem) -> ClipFit:
     """The mean person at rest, in no usable frame."""
     frames, driven = len(observations), len(problem.limits.low)
     state = rest_state(frames, len(problem.body.shape_points), driven, problem.body.points)
-    state, camera, intrinsics = world_camera(state, problem.focal, observations.image_size)
+    root_at_rest = problem.body.of_shape(state.shape)[1][0]
+    state, camera, intrinsics = world_camera(state, root_at_rest, 0.0, problem.focal, observations.image_size)
     width, height = observations.image_size
     nothing = np.full(frames, np.nan, np.float32)
     points = {"body_residuals": len(problem.body.body_landmarks), "face_residuals": len(problem.body.face_landmarks)}

@@ -7,7 +7,7 @@ import torch
 
 from lca_dataparsers.processing.fitting.limits import LimitTable
 from lca_dataparsers.processing.fitting.mask_raster import covered_pixels
-from lca_dataparsers.processing.fitting.point_body import BODY_LANDMARKS
+from lca_dataparsers.processing.fitting.point_body import BODY_LANDMARKS, PointBody
 from lca_dataparsers.processing.fitting.result import ClipFit, FitQuality
 from lca_dataparsers.processing.fitting.state import Prediction
 from lca_dataparsers.processing.fitting.targets import Targets
@@ -109,7 +109,8 @@ def measure_fit(fit: ClipFit) -> dict[str, Any]:
     Keys: ``frames``, ``usable_share``, ``refused`` (count by reason), ``body_median`` and ``body_p90`` (% of height),
     ``face_median`` and ``face_p90`` (% of face size), ``iou_median``, ``inside_median``, ``acceleration``,
     ``root_acceleration``, ``total_acceleration`` (means, mm/frame^2), ``foot_slide`` (mean, mm/frame),
-    ``limit_violations`` (share of frames), ``focal`` (pixels), ``camera_turn`` (degrees at most, from the first frame).
+    ``limit_violations`` (share of frames), ``focal`` (pixels), ``camera_turn`` (degrees at most, from the first frame),
+    ``camera_pitch`` (degrees that the first camera looks down; 0 also where nobody stands).
     """
     quality = fit.quality
     refused = [reason for reason in fit.reasons if reason]
@@ -130,6 +131,7 @@ def measure_fit(fit: ClipFit) -> dict[str, Any]:
         "limit_violations": _mean((quality.limit_excess > LIMIT_TOLERANCE).astype(np.float32)),
         "focal": float(fit.cameras.intrinsics[0, 0, 0]),
         "camera_turn": camera_turn(fit.cameras),
+        "camera_pitch": camera_pitch(fit.cameras),
     }
 
 
@@ -139,10 +141,19 @@ def camera_turn(cameras: Cameras) -> float:
     return float(matrix_to_rotation_vector(rotations @ rotations[0].mT).norm(dim=-1).max().rad2deg())
 
 
+def camera_pitch(cameras: Cameras) -> float:
+    """How far the first camera looks down, degrees; negative: up."""
+    return float(torch.asin(-cameras.camera_from_world[0, 2, 2]).rad2deg()) + 0.0  # no -0
+
+
+def soles(body: PointBody, points: Float[Tensor, "*batch points 3"]) -> Float[Tensor, "*batch 2 2 3"]:
+    """Heel and toes of the left and the right foot among body points (or all points of the body, in its order)."""
+    return points[..., [[body.body_landmarks.index(k) for k in foot] for foot in FOOT_LANDMARKS], :]
+
+
 def _foot_slide(prediction: Prediction, targets: Targets) -> Float[np.ndarray, "frames"]:
     """How far heels and toes of feet that look still move from the frame before, mm; NaN where none does."""
-    at = [[prediction.body.body_landmarks.index(k) for k in foot] for foot in FOOT_LANDMARKS]
-    feet = prediction.points["body"][:, at]
+    feet = soles(prediction.body, prediction.points["body"])
     slide = np.full(len(feet), np.nan, np.float32)
     if len(feet) > 1:
         steps = 1e3 * (feet[1:] - feet[:-1]).norm(dim=-1).mean(dim=-1).numpy()

@@ -8,7 +8,7 @@ import torch
 from lca_dataparsers.processing.fitting.state import CAMERA_FROM_WORLD, FitState
 from lca_shared.body import BodyPose
 from lca_shared.cameras import Cameras
-from lca_shared.rotations import matrix_to_rotation_vector
+from lca_shared.rotations import matrix_to_rotation_vector, rotation_vector_to_matrix
 from lca_shared.tensors import Float, Tensor
 
 NO_PERSON = "no person"
@@ -42,10 +42,10 @@ class FitQuality:
 class ClipFit:
     """One person, a pose per frame, and a camera that stands or turns about its centre.
 
-    World: Z up as far as the picture tells (the first frame's camera is taken to be level), metres. Its origin is
-    where the body model's own origin (near the navel) stands in the middle of the clip, so that ``root_translation``
-    is near zero and a person at rest who faces the camera has no rotation at all. The camera stands at -Y; in the
-    first frame it looks along +Y.
+    World: Z up as standing people tell (``upright.py``; where nobody stands, the first frame's camera is taken to be
+    level), metres. Its origin is where the body model's own origin (near the navel) stands in the middle of the clip,
+    so that ``root_translation`` is near zero and a person at rest who faces the camera has no rotation at all. The
+    camera stands at -Y; in the first frame it looks along +Y and down or up, not sideways.
     """
 
     shape: Float[Tensor, "coefficients"]
@@ -79,26 +79,45 @@ def in_first_camera(
         camera_from_first: how each frame's camera is turned, in the axes of a camera.
     """
     axes = state.translation.new_tensor(CAMERA_FROM_WORLD)
-    first_from_own = axes.mT @ camera_from_first.to(axes).mT @ axes
+    return turned(state, root_at_rest, axes.mT @ camera_from_first.to(axes).mT @ axes)
+
+
+def turned(state: FitState, root_at_rest: Float[Tensor, "3"], rotation: Float[Tensor, "*#frames 3 3"]) -> FitState:
+    """The same people in other axes about the world's origin.
+
+    Args:
+        state: [frames].
+        root_at_rest: the root joint's rest position, metres.
+        rotation: new axes from old ones, one or one a frame.
+    """
     root = root_at_rest + state.translation
     return replace(
         state,
-        root_start=first_from_own @ state.root,
+        root_start=rotation @ state.root,
         root_delta=torch.zeros_like(state.root_delta),
-        translation=(first_from_own @ root[..., None])[..., 0] - root_at_rest,
+        translation=(rotation @ root[..., None])[..., 0] - root_at_rest,
     )
 
 
 def world_camera(
-    state: FitState, focal: float, image_size: tuple[int, int]
+    state: FitState, root_at_rest: Float[Tensor, "3"], pitch: float, focal: float, image_size: tuple[int, int]
 ) -> tuple[FitState, Float[Tensor, "4 4"], Float[Tensor, "3 3"]]:
-    """Move the world's origin from the camera to the person.
+    """Move the world's origin from the camera to the person, and turn its Z up.
+
+    Args:
+        state: [frames], in the axes of the first frame's camera.
+        root_at_rest: the root joint's rest position, metres.
+        pitch: how far that camera looks down, radians.
+        focal: pixels, before ``state.log_focal``.
+        image_size: width, height.
 
     Returns:
-        The state with its translations in that world, the first frame's ``camera_from_world``, and intrinsics.
+        The state in that world, the first frame's ``camera_from_world``, and intrinsics.
     """
+    level = rotation_vector_to_matrix(state.translation.new_tensor([-pitch, 0.0, 0.0]))
+    state = turned(state, root_at_rest, level) if pitch else state
     middle = state.translation.median(dim=0).values
-    rotation = state.translation.new_tensor(CAMERA_FROM_WORLD)
+    rotation = state.translation.new_tensor(CAMERA_FROM_WORLD) @ level.mT
     camera = torch.eye(4).to(rotation)
     camera[:3, :3], camera[:3, 3] = rotation, rotation @ middle
     width, height = image_size
