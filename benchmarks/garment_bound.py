@@ -5,7 +5,8 @@
 Gaussians lie on the true cloth of ``lca-data synth --garment``; their colours are read where the cloth truly is, in two
 of three moments. Where they are at rest is chosen for the least distance from the true cloth in these moments, and so
 are, in the last row, skinning weights. The other moments say how far each way of skinning is from the cloth, and what
-the pictures lose by it. ``truth`` is where the cloth is: what swinging, light and colour cost alone.
+the pictures lose by it. ``truth`` is where the cloth is: what light that changes and colours cost alone. With the
+colours of the picture itself, only the Gaussians' size is left to cost anything.
 """
 
 import sys
@@ -34,6 +35,7 @@ FPS = 4.0
 """Of ``lca-data synth``."""
 REACHES = (0.15, 0.3)
 """Metres: deviations of the Gaussians that average the template's weights."""
+OWN = "truth, colours of the picture itself"
 _UNDER = torch.tensor([0.6, 0.45, 0.36])
 _STEPS = 200
 
@@ -47,6 +49,8 @@ class Options:
     seed: int
     """It was made with."""
     garment: str = "skirt"
+    even_light: bool = False
+    """As it was made."""
     split: str = "test"
     people: int = 3
 
@@ -96,7 +100,9 @@ def measured(subject: Subject, number: int, options: Options) -> dict[str, tuple
         ways[way] = (weights, best_rest(cloth, weights, seen))
     start, rest = ways[f"mean over {REACHES[-1]} m"]
     ways["free weights"] = best_weights(cloth, start, rest, seen)
-    rows = {"truth": (0.0, scored(subject, cloth, cloth.places[test], colors, test))}
+    own = [read_colors(subject, cloth, [moment]) for moment in test]
+    alone = fmean(scored(subject, cloth, cloth.places[[moment]], color, [moment]) for moment, color in zip(test, own))
+    rows = {OWN: (0.0, alone), "truth": (0.0, scored(subject, cloth, cloth.places[test], colors, test))}
     for way, (weights, rest) in ways.items():
         skinned = skin_points(rest, weights, cloth.transforms[test])
         distance = 1000 * float((skinned - cloth.places[test]).square().sum(-1).mean().sqrt())
@@ -107,7 +113,9 @@ def measured(subject: Subject, number: int, options: Options) -> dict[str, tuple
 def true_cloth(subject: Subject, number: int, options: Options) -> Cloth:
     """Simulated again, as when the dataset was made."""
     count, body = len(subject.frames), body_fields().body
-    spec = CaptureSpec("wild", count, 1, 256, FPS, 0.0, options.seed, garment=options.garment)
+    spec = CaptureSpec(
+        "wild", count, 1, 256, FPS, 0.0, options.seed, garment=options.garment, even_light=options.even_light
+    )
     person = random_appearance(options.seed, number, options.garment)
     mesh = person_mesh(person)
     random = stream("capture", spec.seed, spec.kind, number)

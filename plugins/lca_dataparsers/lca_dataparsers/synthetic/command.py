@@ -43,6 +43,8 @@ class SynthConfig:
     """What a wild clip follows: the person as ``--partial`` says, the face from the front, or one of the hands."""
     lights: bool = False
     """A studio with a light stage: fully lit moments and moments lit by five of its lights take turns."""
+    even_light: bool = False
+    """Light from all sides alike, as in a capture dome, instead of a key light and a sky."""
     garment: Literal["skirt", "dress", "coat"] | None = None
     """Everybody wears this loose garment and walks; it swings as cloth does, and has a mask of its own."""
     seed: int = 0
@@ -95,6 +97,8 @@ def fingerprint(config: SynthConfig, index: int) -> str:
         settings.pop("framing")
     if not config.lights:
         settings.pop("lights")
+    if not config.even_light:
+        settings.pop("even_light")
     if config.garment is None:
         settings.pop("garment")
     settings |= {"split": split_of(config, index), "version": __version__}
@@ -174,5 +178,7 @@ def _check(config: SynthConfig) -> None:
         raise UserError("--fps must be positive and --partial between 0 and 1.")
     if config.lights and config.kind != "studio":
         raise UserError("--lights needs --kind studio: light stages have calibrated cameras.")
+    if config.lights and config.even_light:
+        raise UserError("--even-light and --lights exclude each other: a light stage has lights of its own.")
     if config.kind == "studio" and config.framing != "body":
         raise UserError("--framing is for --kind wild: a studio's cameras stand still.")

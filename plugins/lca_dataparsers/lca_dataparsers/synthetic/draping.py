@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter1d
 
 from lca_dataparsers.synthetic.body_fields import BodyFields, body_fields
 from lca_dataparsers.synthetic.cloth import Surroundings, swing
@@ -21,6 +22,8 @@ CLEARANCE = 0.009
 """How far cloth stays from skin and from what is worn under it, metres."""
 SOLE = 0.02
 """Thickness of shoes below the foot, about, metres."""
+SOFT = 0.1
+"""Seconds: deviation over which the body's height is smoothed. People do not fall from foot to foot."""
 _CHUNK = 64
 
 
@@ -69,13 +72,20 @@ def drape(
     return part.drawn(swing(part.cloth, begin, Surroundings(step, pinned, posed, normals, points.margin)))
 
 
-def near_the_floor(body: CompactBody, person: Appearance, pose: BodyPose) -> Float[Tensor, "steps 3"]:
-    """What to add to root translations so that shoes stand on the floor, about."""
+def near_the_floor(body: CompactBody, person: Appearance, pose: BodyPose, step: float) -> Float[Tensor, "steps 3"]:
+    """What to add to root translations so that shoes stand on the floor, about.
+
+    Args:
+        body, person: who walks.
+        pose: [steps]
+        step: seconds between poses.
+    """
     feet = body.regions["feet"].numpy()
     shaped = body.shaped(torch.from_numpy(person.shape))
     transforms = body.active_transforms(shaped.joints, pose)
     posed, _ = _skinned(shaped.vertices.double().numpy()[feet], body_fields().weights[feet], transforms)
-    up = torch.from_numpy(SOLE - posed[..., 2].min(axis=1)).float()
+    lowest = gaussian_filter1d(posed[..., 2].min(axis=1), SOFT / step, mode="nearest")
+    up = torch.from_numpy(SOLE - lowest).float()
     return torch.stack([torch.zeros_like(up), torch.zeros_like(up), up], dim=-1)
 
 

@@ -1,11 +1,14 @@
 """Backgrounds and light: a room, open air, or a plain studio, evaluated along camera rays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lca_dataparsers.synthetic.noise import fractal_noise, lattice_noise
 from lca_dataparsers.synthetic.palette import linear, random_cloth
+
+EVEN = 0.95
+"""Linear light of a dome that is lit alike on all sides."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,11 @@ def random_environment(random: np.random.Generator, kind: str) -> Environment:
         np.array([random.uniform(2.5, 4.5), random.uniform(2.5, 4.5), random.uniform(2.5, 3.2)]),
         int(random.integers(1000)),
     )
+
+
+def evenly_lit(environment: Environment) -> Environment:
+    """The same surroundings under light from all sides alike, as in a capture dome: shade is where sky is hidden."""
+    return replace(environment, key_color=np.zeros(3), sky=np.full(3, EVEN), ground=np.full(3, EVEN))
 
 
 def surroundings(

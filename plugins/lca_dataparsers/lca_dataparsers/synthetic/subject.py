@@ -11,7 +11,7 @@ from lca_dataparsers.dataset.schema import FrameRecord, SubjectInfo
 from lca_dataparsers.synthetic.attributes import attributes
 from lca_dataparsers.synthetic.body_fields import body_fields
 from lca_dataparsers.synthetic.draping import drape, near_the_floor, steps_per_moment
-from lca_dataparsers.synthetic.environment import random_environment
+from lca_dataparsers.synthetic.environment import evenly_lit, random_environment
 from lca_dataparsers.synthetic.expressions import random_expressions, random_gaze
 from lca_dataparsers.synthetic.light_stage import pattern_of, stage_light, stage_rig
 from lca_dataparsers.synthetic.motion import random_motion
@@ -50,6 +50,8 @@ class CaptureSpec:
     """A studio with a light stage."""
     garment: str | None = None
     """A loose garment (``loose.LOOSE``) that everybody wears, walking; None = outfits that follow the skeleton."""
+    even_light: bool = False
+    """Light from everywhere alike."""
 
 
 def subject_frames(
@@ -65,6 +67,8 @@ def subject_frames(
     pose = replace(pose, gaze=torch.from_numpy(random_gaze(random, times)))
     expressions = with_eyelids(expressions, pose.gaze, body.expression_names)
     environment = random_environment(random, spec.kind)
+    if spec.even_light:
+        environment = evenly_lit(environment)
     grounded = on_the_floor(body, mesh, person, expressions, pose)
     if cloth is not None:
         cloth = cloth + (grounded.root_translation - pose.root_translation)[:, None]
@@ -110,7 +114,7 @@ def moving(
     first = lead_in(step)
     steps = np.arange(-first, (len(times) - 1) * every + 1) * step
     pose = walking_motion(random, body, steps)
-    pose = replace(pose, root_translation=pose.root_translation + near_the_floor(body, person, pose))
+    pose = replace(pose, root_translation=pose.root_translation + near_the_floor(body, person, pose, step))
     swung = drape(body, person, mesh.swinging, pose, step)
     kept = torch.from_numpy(swung[first::every].astype(np.float32))
     return at_moments(pose, first, every, len(times)), kept

@@ -16,6 +16,8 @@ FREE_ARMS = 0.38
 """Least ``abduct``: hands pass beside a skirt, radians."""
 QUIET, EASED = 0.4, 0.6
 """Seconds of standing before the motion sets in, and of its setting in: cloth settles meanwhile."""
+SWAY = (3.0, 0.15)
+"""Seconds and radians of the turning to and fro, beside a steady turn of at most a radian a second."""
 
 
 def lead_in(step: float) -> int:
@@ -39,7 +41,7 @@ def walking_motion(random: np.random.Generator, body: CompactBody, times: np.nda
     angles = within_limits(still * (1 - began) + angles * began)
     duration = max(float(times[-1]), 1.0)
     turn = random.uniform(0.2, 0.9) * np.pi * random.choice([-1.0, 1.0])
-    sway = smooth_signal(random, times, 2.2, 0.5)
+    sway = smooth_signal(random, times, *SWAY)
     yaw = random.uniform(-np.pi, np.pi) + turn * np.clip(times, 0, None) / duration + sway
     drift = np.stack([smooth_signal(random, times, 6.0, 0.12) for _ in range(2)], axis=-1)
     return angles_to_pose(body, angles, yaw, drift)

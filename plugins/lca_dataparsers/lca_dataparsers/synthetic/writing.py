@@ -62,6 +62,7 @@ def write_subject(config: SynthConfig, index: int) -> None:
         config.framing,
         config.lights,
         config.garment,
+        config.even_light,
     )
     info, person = subject_info(spec, index, split_of(config, index), fingerprint(config, index))
     rig = stage_rig(config.seed) if config.lights else None
