@@ -10,7 +10,7 @@ from lca_dataparsers.synthetic.body_fields import body_fields
 from lca_dataparsers.synthetic.light_stage import MIDDLE, POWER, RADIUS, StageLight
 from lca_dataparsers.synthetic.materials import shade_inputs
 from lca_dataparsers.synthetic.person import person_mesh, random_appearance
-from lca_dataparsers.synthetic.raycast import render
+from lca_dataparsers.synthetic.raycast import SAMPLES, render
 from lca_dataparsers.synthetic.scene import Scene, dot
 from lca_dataparsers.synthetic.subject import person_vertices
 from lca_method.networks.relight_shading import viewing_rays
@@ -31,6 +31,21 @@ class Intrinsics:
     normal: Float[Tensor, "3 h w"]
     """Unit, world, towards the camera."""
     hit: Bool[Tensor, "h w"]
+
+
+@dataclass(frozen=True)
+class Factors:
+    """What a picture under a map is made of, means over each pixel's samples; 0 where nobody is."""
+
+    albedo: Float[Tensor, "3 h w"]
+    """Linear."""
+    normal: Float[Tensor, "3 h w"]
+    """Unit, world, towards the camera."""
+    light: Float[Tensor, "3 h w"]
+    """Radiance that a white matt surface would send back."""
+    unshadowed: Float[Tensor, "3 h w"]
+    """The same if nothing threw a shadow."""
+    coverage: Float[Tensor, "1 h w"]
 
 
 class Truth:
@@ -68,6 +83,31 @@ class Truth:
         picture = render(self._person, self.scene(row), camera, None, np.random.default_rng(0), light)  # type: ignore[arg-type]
         image = torch.from_numpy(picture.image).movedim(-1, 0).float() / 255
         return image, torch.from_numpy(picture.mask)[None].float() / 255
+
+    def factors(self, row: int, camera: Cameras, environment: Environment) -> Factors:
+        """Of the picture that :meth:`under_map` gives."""
+        scene, keys = self.scene(row), environment.world_keys()
+        origin, size = camera.world_centers().float().numpy(), (camera.height, camera.width)
+        sums = np.zeros((13, camera.height * camera.width), np.float32)
+        for x, y in SAMPLES:
+            rays = viewing_rays(camera, (float(x), float(y))).flatten(0, 1)
+            rays = torch.nn.functional.normalize(rays, dim=-1).float().numpy()
+            hit, hits = scene.first_hits(origin, rays)
+            albedo, _ = shade_inputs(self._person, self._mesh.materials[hits.face], hits.paint)
+            facing = np.where(dot(hits.flat, rays[hit]) > 0, -1.0, 1.0).astype(np.float32)[:, None]
+            normal, raised = hits.normal * facing, hits.point + hits.flat * facing * np.float32(0.002)
+            light, unshadowed = np.zeros_like(normal), np.zeros_like(normal)
+            for direction, strength in zip(keys.directions.numpy(), keys.strengths.numpy()):
+                taken = np.clip(normal @ direction, 0, None)[:, None] * strength
+                unshadowed += taken
+                light += taken * ~scene.occluded(raised, np.tile(direction, (len(raised), 1)), _FAR)[:, None]
+            parts = [albedo, normal, light, unshadowed, np.ones((len(normal), 1))]
+            sums[:, hit] += np.concatenate(parts, axis=1).T.astype(np.float32)
+        sums = torch.from_numpy(sums).reshape(13, *size)
+        covered = sums[12:]
+        albedo, normal, light, unshadowed = (sums[:12] / covered.clamp(min=1)).split(3)
+        normal = torch.nn.functional.normalize(normal, dim=0)
+        return Factors(albedo, normal, light, unshadowed, covered / len(SAMPLES))
 
     def intrinsics(self, row: int, camera: Cameras) -> Intrinsics:
         """Albedo and normals at the pixels' centres."""

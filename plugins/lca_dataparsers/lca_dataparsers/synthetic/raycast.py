@@ -13,7 +13,7 @@ from lca_dataparsers.synthetic.scene import Scene, unit
 from lca_dataparsers.synthetic.shading import floor_shadow, shade
 from lca_shared.cameras import Cameras
 
-_SAMPLES = np.array([[0.375, 0.125], [0.875, 0.375], [0.625, 0.875], [0.125, 0.625]])
+SAMPLES = np.array([[0.375, 0.125], [0.875, 0.375], [0.625, 0.875], [0.125, 0.625]])
 """Rotated grid of samples in a pixel."""
 
 
@@ -67,22 +67,22 @@ def render(
     light, coverage, face_pixels = background, np.zeros(width * height), 0.0
     garment: np.ndarray = np.zeros(width * height)
     if len(box):
-        pixel = np.repeat(box, len(_SAMPLES))
-        sample = np.tile(np.arange(len(_SAMPLES)), len(box))
-        offset = _SAMPLES[sample]
+        pixel = np.repeat(box, len(SAMPLES))
+        sample = np.tile(np.arange(len(SAMPLES)), len(box))
+        offset = SAMPLES[sample]
         directions = _directions(camera, to_world, columns[pixel] + offset[:, 0], rows[pixel] + offset[:, 1])
         hit, hits = scene.first_hits(origin, directions)
         pixel, sample = pixel[hit], sample[hit]
-        face_pixels = float(scene.mesh.face_region[hits.face].sum()) / len(_SAMPLES)
+        face_pixels = float(scene.mesh.face_region[hits.face].sum()) / len(SAMPLES)
         if stage is not None:
             shaded = shade_on_stage(person, scene, stage, hits, directions[hit])
         else:
             start = interleaved(columns[pixel], rows[pixel])
             shaded = shade(person, scene, environment, hits, directions[hit], start, sample)
-        coverage = np.bincount(pixel, minlength=width * height) / len(_SAMPLES)
-        garment = np.bincount(pixel[scene.mesh.loose[hits.face]], minlength=width * height) / len(_SAMPLES)
+        coverage = np.bincount(pixel, minlength=width * height) / len(SAMPLES)
+        garment = np.bincount(pixel[scene.mesh.loose[hits.face]], minlength=width * height) / len(SAMPLES)
         total = np.stack([np.bincount(pixel, shaded[:, k], width * height) for k in range(3)], axis=-1)
-        light = background * (1 - coverage)[:, None] + total / len(_SAMPLES)
+        light = background * (1 - coverage)[:, None] + total / len(SAMPLES)
     grain = 0.003 * random.standard_normal(light.shape, np.float32)
     image = np.clip((encoded(light.astype(np.float32)) + grain) * 255.0 + 0.5, 0, 255).astype(np.uint8)
     mask, cloth = (np.clip(part * 255.0 + 0.5, 0, 255).astype(np.uint8) for part in (coverage, garment))

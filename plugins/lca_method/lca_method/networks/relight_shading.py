@@ -135,11 +135,11 @@ def _shine(
     return total
 
 
-def viewing_rays(camera: Cameras) -> Float[Tensor, "h w 3"]:
-    """World directions of a camera's pixels, of unit depth (not unit length)."""
+def viewing_rays(camera: Cameras, within: tuple[float, float] = (0.5, 0.5)) -> Float[Tensor, "h w 3"]:
+    """World directions of a camera's pixels, of unit depth (not unit length). Args: no batch axes; place in a pixel."""
     k = camera.intrinsics
-    x = (torch.arange(camera.width, device=k.device) + 0.5 - k[0, 2]) / k[0, 0]
-    y = (torch.arange(camera.height, device=k.device) + 0.5 - k[1, 2]) / k[1, 1]
+    x = (torch.arange(camera.width, device=k.device) + within[0] - k[0, 2]) / k[0, 0]
+    y = (torch.arange(camera.height, device=k.device) + within[1] - k[1, 2]) / k[1, 1]
     rays = torch.stack(
         [x[None].expand(len(y), -1), y[:, None].expand(-1, len(x)), torch.ones(len(y), len(x)).to(x)], -1
     )
