@@ -12,6 +12,7 @@ from PIL import Image
 
 from lca_dataparsers.dataset.reader import AvatarDataset
 from lca_method.avatar.bundle import AvatarRecord, load_avatar, save_avatar
+from lca_method.avatar.creating import MOST_PHOTOS, photos_of
 from lca_method.avatar.creating_report import pictures_told
 from lca_method.avatar.filming import filmed, in_batches
 from lca_method.avatar.from_network import avatar_of
@@ -215,6 +216,16 @@ def test_photos_that_were_left_out_are_named_with_their_reason() -> None:
         "The model looked at 2 pictures: 0.2 s, 0.8 s.",
     ]
     assert pictures_told({}, [Path("data")], [4], [0.0]) == ["The model looked at 1 picture."]
+
+
+def test_a_folder_of_few_photos_is_its_photos(tmp_path: Path) -> None:
+    for name in ("b.jpg", "a.png", "notes.txt"):
+        (tmp_path / name).touch()
+    assert photos_of((tmp_path,)) == (tmp_path / "a.png", tmp_path / "b.jpg")
+    assert photos_of((tmp_path / "b.jpg",)) == (tmp_path / "b.jpg",)
+    for index in range(MOST_PHOTOS):
+        (tmp_path / f"{index:03d}.jpg").touch()
+    assert photos_of((tmp_path,)) == (tmp_path,)  # frames of a video
 
 
 def test_driving_by_command(bundle, motion: Motion, tmp_path: Path, capsys) -> None:

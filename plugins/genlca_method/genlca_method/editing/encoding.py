@@ -28,7 +28,7 @@ def encode(config: EncodeConfig) -> None:
     trained = load_network(config.checkpoint, device)
     lca = fingerprint(trained.checkpoint)
     asked = CreateConfig(config.pictures, output=config.output, subject=config.subject, licence=config.licence)
-    with dataset_of(asked) as (root, _):
+    with dataset_of(asked) as (root, *_):
         people = ShownPeople.open(root, trained)
         subject = subject_of(asked, people)
         rows = people.reference_rows(subject, config.references)

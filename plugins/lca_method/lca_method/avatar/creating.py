@@ -41,7 +41,7 @@ def create(config: CreateConfig) -> None:
     device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
     trained = load_network(config.model, device)
     print(f"Model: {described(config.model)}, {trained.steps} training steps.")
-    with dataset_of(config) as (root, given):
+    with dataset_of(config) as (root, given, unreadable):
         people = ShownPeople.open(root, trained)
         subject = subject_of(config, people)
         rows = people.reference_rows(subject, config.references)
@@ -51,7 +51,7 @@ def create(config: CreateConfig) -> None:
         avatar = avatar_of(trained.network, code)
         person = people.dataset.subjects[subject]
         seen = [person.frames[name][list(rows)].tolist() for name in ("frame", "time")]
-        print(*pictures_told(person.info.report, given, *seen, unreadable=len(config.pictures) - len(given)), sep="\n")
+        print(*pictures_told(person.info.report, given, *seen, unreadable=unreadable), sep="\n")
         reference = motion_of_rows(person, people.dataset.info, rows)
         named = {picture for row in rows if (picture := person.frames["image"][row])}
         record = AvatarRecord(
@@ -112,19 +112,18 @@ def _check(config: CreateConfig) -> None:
 
 
 @contextmanager
-def dataset_of(config: CreateConfig) -> Iterator[tuple[Path, tuple[Path, ...]]]:
-    """The pictures as a dataset, and those that could be read."""
+def dataset_of(config: CreateConfig) -> Iterator[tuple[Path, tuple[Path, ...], int]]:
+    """The pictures as a dataset, those that could be read, and how many could not."""
     first = config.pictures[0]
     if len(config.pictures) == 1 and any((first / name).exists() for name in (DATASET_FILE, SHARDS_FILE)):
-        yield first, config.pictures
+        yield first, config.pictures, 0
         return
     with tempfile.TemporaryDirectory() as scratch:
-        source, holds, given = first, "auto", config.pictures
-        if len(given) > 1:
-            given = _readable(given)
+        source, holds, asked = first, "auto", photos_of(config.pictures)
+        given = asked
+        if asked != (first,):
+            given = _readable(asked)
             source, holds = _photos_in(Path(scratch) / "photos", given), "photos"
-        elif first.is_dir() and sum(map(is_photo, first.iterdir())) <= MOST_PHOTOS:
-            holds = "photos"  # few files, however they are numbered
         root = config.work_dir or Path(scratch) / "dataset"
         settings = ProcessConfig(
             input=source,
@@ -137,7 +136,15 @@ def dataset_of(config: CreateConfig) -> Iterator[tuple[Path, tuple[Path, ...]]]:
             model_dir=config.model_dir,
         )
         process(settings, told=False)
-        yield root, given
+        yield root, given, len(asked) - len(given)
+
+
+def photos_of(pictures: tuple[Path, ...]) -> tuple[Path, ...]:
+    """The photos of a folder of few, however they are numbered; all else as it was given."""
+    if len(pictures) != 1 or not pictures[0].is_dir():
+        return pictures
+    inside = tuple(path for path in sorted(pictures[0].iterdir()) if is_photo(path))
+    return inside if 0 < len(inside) <= MOST_PHOTOS else pictures
 
 
 def _readable(images: tuple[Path, ...]) -> tuple[Path, ...]:
