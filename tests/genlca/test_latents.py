@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from genlca_method.cli import main
+from genlca_method.latents import measuring
 from genlca_method.latents.autoencoder import TokenAutoencoder
 from genlca_method.latents.command import LatentsConfig
 from genlca_method.latents.rendering import TokenRenderer
@@ -134,6 +135,14 @@ def test_the_command_trains_measures_and_saves(
     torch.testing.assert_close(latents.std(0), torch.ones(8), atol=2e-2, rtol=0)
     again = TokenAutoencoder.from_pretrained(config.output_dir)
     assert torch.equal(again.decode(torch.ones(48, 8)), loaded.decode(torch.ones(48, 8)))
+
+
+def test_people_without_pictures_left_over_are_measured_by_themselves(
+    tokens: Path, lca: TrainedNetwork, trainer: LatentsTrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "frame_weights", lambda dataset, subject: torch.zeros(6))
+    report = measuring.measured(trainer.autoencoder, TokenShards(tokens), lca)
+    assert "psnr_of_tokens" in report and not any("_latents" in name for name in report)
 
 
 def test_tokens_of_another_model_are_refused(

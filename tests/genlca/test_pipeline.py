@@ -7,6 +7,7 @@ import torch
 from diffusers import FlowMatchHeunDiscreteScheduler
 
 from genlca_method.sampling.decoder import LCADecoder
+from genlca_method.sampling.generating import load_pipeline
 from genlca_method.sampling.guidance import guided_velocity, joined, parted
 from genlca_method.sampling.pipeline import GenLCAPipeline
 from genlca_method.tokens.shards import TokenShards
@@ -65,6 +66,12 @@ def test_seeds_steps_and_prompts_matter(pipeline: GenLCAPipeline) -> None:
         latents(images={"hat": torch.rand(3, 8, 8)})
     with pytest.raises(UserError, match="1 step"):
         pipeline("a", num_inference_steps=0)
+
+
+def test_a_mistyped_folder_is_not_looked_for_on_the_hub(tmp_path: Path) -> None:
+    for place in ("nowhere", str(tmp_path / "runs" / "nobody"), "./own/run"):
+        with pytest.raises(UserError, match=f"no folder {place}"):
+            load_pipeline(place)
 
 
 def test_saved_loaded_and_the_same_person_again(pipeline: GenLCAPipeline, tmp_path: Path) -> None:

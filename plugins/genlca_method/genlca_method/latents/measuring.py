@@ -33,7 +33,7 @@ def measured(autoencoder: TokenAutoencoder, shards: TokenShards, trained: Traine
         ``people``, ``split``; ``token_error`` (mean squared, in deviations, valid tokens);
         ``psnr_of_tokens``: avatars after latents against the same before them, at rest from four sides (dB, pixels of
         the person); ``psnr_without_latents`` and ``psnr_with_latents``: avatars against pictures of the dataset that
-        the tokens were not made from, if it is still where it was (dB, pixels of the person).
+        the tokens were not made from, if there are any and it is still where it was (dB, pixels of the person).
     """
     splits = {shards.sample_info(index).split for index in range(len(shards))}
     split = "test" if "test" in splits else "train"
@@ -52,7 +52,8 @@ def measured(autoencoder: TokenAutoencoder, shards: TokenShards, trained: Traine
     source = Path(str(shards.info.settings["data"]))
     if (source / DATASET_FILE).exists() or (source / SHARDS_FILE).exists():
         for name, tokens in (("without", vectors), ("with", given_back)):
-            report[f"psnr_{name}_latents"] = picture_psnr(shards, trained, source, indices, tokens)
+            found = picture_psnr(shards, trained, source, indices, tokens)
+            report |= {} if found is None else {f"psnr_{name}_latents": found}
     return report
 
 
@@ -76,8 +77,8 @@ def at_rest_psnr(
 
 def picture_psnr(
     shards: TokenShards, trained: TrainedNetwork, source: Path, indices: list[int], tokens: Tensor
-) -> float:
-    """dB against pictures of people that their tokens were not made from."""
+) -> float | None:
+    """dB against pictures of people that their tokens were not made from; None if there are no such pictures."""
     people = ShownPeople.open(source, trained)
     renderer, found = TokenRenderer(trained, shards.info.layout), []
     for index, vectors in zip(indices, tokens):
@@ -93,7 +94,7 @@ def picture_psnr(
         _, posed = trained.network.drive(code, driving)
         picture = trained.render(posed, targets.cameras[None]).colors[0].clamp(0, 1)
         found.append(masked_psnr(picture, targets.images, targets.masks).mean())
-    return float(torch.stack(found).mean())
+    return float(torch.stack(found).mean()) if found else None
 
 
 def _first_of_each(shards: TokenShards, split: str) -> list[int]:

@@ -1,5 +1,6 @@
 """From a prompt to bundles on disk."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from lca_shared.tensors import Float, Tensor
 MODEL_INDEX = "model_index.json"
 RUN_FOLDER = "pipeline"
 """In the folder of a training run."""
+_HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 
 
 def generate(config: GenerateConfig) -> None:
@@ -71,6 +73,10 @@ def load_pipeline(place: str) -> GenLCAPipeline:
             folder = candidate
     if folder.exists() and not (folder / MODEL_INDEX).is_file():
         raise UserError(f"{place} holds no GenLCA pipeline. Name the folder of a run of `ns-train genlca-tiny`.")
+    if not folder.exists() and not _HUB_NAME.fullmatch(place):
+        raise UserError(
+            f"There is no folder {place}. Name the folder of a run of `ns-train genlca-tiny`, or OWNER/NAME on the Hub."
+        )
     try:
         return GenLCAPipeline.from_pretrained(str(folder) if folder.exists() else place)
     except (OSError, ValueError) as error:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
+from diffusers.utils.import_utils import is_accelerate_available
 from diffusers.utils.outputs import BaseOutput
 from diffusers.utils.torch_utils import randn_tensor
 from huggingface_hub import HfApi, snapshot_download
@@ -131,6 +132,7 @@ class GenLCAPipeline(DiffusionPipeline):
             given = {name: kwargs.pop(name) for name in options if name in kwargs}
             with hub_errors(place):
                 place = snapshot_download(str(place), allow_patterns=["*.json", "*.safetensors"], **given)
+        kwargs.setdefault("low_cpu_mem_usage", is_accelerate_available())  # else diffusers warns for each part
         return super().from_pretrained(place, **kwargs)
 
     def push_to_hub(
