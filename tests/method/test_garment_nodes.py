@@ -12,7 +12,7 @@ from lca_method.networks.deformer import skinned
 from lca_method.networks.embedded_deformation import embedded, farthest_points_slowly
 from lca_method.networks.node_graph import NodeGraph, embedded_weights, farthest_points, node_graph
 from lca_method.networks.node_head import ClampedInwards, DeformerConfig, NodeHead, around, joint_steps
-from lca_method.networks.node_skinning import NodeSkinning, interpolated
+from lca_method.networks.node_skinning import NodeSkinning, interpolated, of_followers
 from lca_shared.body import CompactBody
 from lca_shared.gaussians import Gaussians
 from lca_shared.rotations import quaternion_to_matrix, rotation_vector_to_matrix
@@ -205,6 +205,21 @@ def test_a_model_starts_as_exactly_plain_skinning(
     assert isinstance(head, NodeHead)
     assert head.last.weight.grad is not None
     assert float(head.last.weight.grad.abs().max()) > 0  # and it can learn from there
+
+
+def test_means_over_followers_by_hand() -> None:
+    """A batch of two graphs, against sums written out; what is the same everywhere stays so."""
+    random = torch.Generator().manual_seed(3)
+    points = torch.rand(2, 60, 3, generator=random, dtype=torch.float64)
+    values = torch.rand(2, 60, 2, generator=random, dtype=torch.float64)
+    graph = node_graph(points, 9, 4)[0]
+    found = of_followers(values, graph)
+    for person in range(2):
+        for node in range(9):
+            follows = torch.where(graph.neighbours[person] == node, graph.influences[person], 0.0).sum(dim=-1)
+            expected = (follows[:, None] * values[person]).sum(dim=0) / follows.sum()
+            torch.testing.assert_close(found[person, node], expected)
+    torch.testing.assert_close(of_followers(torch.ones_like(values), graph), torch.ones(2, 9, 2).double())
 
 
 def test_people_of_a_batch_have_their_own_nodes(

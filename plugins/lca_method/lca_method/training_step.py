@@ -13,7 +13,7 @@ from lca_method.expression_training import (
 )
 from lca_method.losses import LossConfig, total
 from lca_method.losses.code_losses import CodeViews
-from lca_method.losses.node_motion import NodeMotion
+from lca_method.losses.node_motion import NodeMotion, leg_joints
 from lca_method.losses.total import code_terms
 from lca_method.networks.lca import LCA
 from lca_method.networks.subject import SubjectCode
@@ -105,7 +105,7 @@ def training_renders(
     expression = None if expression is None else of_all_processes(expression)
     nodes = None
     if code.nodes is not None and (losses.arap or losses.sparsity or losses.loose):
-        nodes = NodeMotion(code.nodes, network.frame(code, driving).transforms)
+        nodes = NodeMotion(code.nodes, network.frame(code, driving).transforms, leg_joints(network.body))
     return TrainingOutputs(renders[0], renders[1], code, background, face, expression, nodes)
 
 

@@ -168,7 +168,7 @@ def total(
         if config.sparsity:
             terms["sparsity"] = config.sparsity * SPARSITY[config.sparsity_loss](nodes).mean()
         if pull := config.loose * remaining(step, config.loose_until):
-            terms["loose"] = pull * loose_start(nodes.nodes, code.offsets).mean()
+            terms["loose"] = pull * loose_start(nodes.nodes, code.offsets, nodes.legs).mean()
     return terms
 
 

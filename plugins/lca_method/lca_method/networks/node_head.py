@@ -8,7 +8,7 @@ from torch import nn
 
 from lca_method.networks.fourier import fourier_features, fourier_width
 from lca_method.networks.node_graph import node_graph
-from lca_method.networks.node_skinning import NodeSkinning
+from lca_method.networks.node_skinning import NodeSkinning, of_followers
 from lca_shared.body.kinematics import ActiveRig
 from lca_shared.tensors import Bool, Float, Tensor
 
@@ -26,8 +26,8 @@ class DeformerConfig:
     layers: int = 3
     """Its linear layers."""
     node_places: bool = True
-    """H_skin also sees where a node is at rest, and how far from its point of the body: where cloth stands off."""
-    reach: float = 0.25
+    """H_skin also sees where a node is at rest, and how far the Gaussians that follow it stand off the body: cloth."""
+    reach: float = 0.3
     """Metres: what a node may be carried by instead starts as the template's weights, averaged with a Gaussian of this
     deviation over the nodes around it."""
     joint_steps: int = 4
@@ -85,8 +85,9 @@ class NodeHead(nn.Module):
         each = means.shape[-2] // tokens.shape[-2]
         seen = _rows(tokens, chosen // each)
         if self.config.node_places:
-            off = 10 * _rows(offsets, chosen).detach()
-            seen = torch.cat([seen, fourier_features(graph.places, _FREQUENCIES), off, off.norm(dim=-1)[..., None]], -1)
+            off = 10 * offsets.detach()  # of one Gaussian it is too rough to tell cloth from trousers
+            off = of_followers(torch.cat([off, off.norm(dim=-1)[..., None]], dim=-1), graph)
+            seen = torch.cat([seen, fourier_features(graph.places, _FREQUENCIES), off], -1)
         raw = self.last(self.layers(seen))
         wanted = (raw[..., 1:] + likely.log()).softmax(dim=-1)
         return NodeSkinning(graph, own, ClampedInwards.apply(raw[..., 0]), wanted)  # type: ignore[arg-type]

@@ -116,3 +116,16 @@ def interpolated(
         per_sample_weights=graph.influences.reshape(-1, near).to(values),
     )
     return read.reshape(*batch, count, channels)
+
+
+def of_followers(
+    values: Float[Tensor, "*b gaussians channels"], graph: NodeGraph
+) -> Float[Tensor, "*b nodes channels"]:
+    """Means of values over the Gaussians that follow each node, by how much they follow it."""
+    nodes, (count, near) = graph.places.shape[-2], graph.neighbours.shape[-2:]
+    index = graph.neighbours.flatten(-2)[..., None].expand(*values.shape[:-2], count * near, values.shape[-1])
+    influence = graph.influences.flatten(-2)[..., None].to(values)
+    weighted = influence * values.repeat_interleave(near, dim=-2)
+    total = values.new_zeros(*values.shape[:-2], nodes, values.shape[-1])
+    amount = torch.zeros_like(total).scatter_add(-2, index, influence.expand_as(weighted))
+    return total.scatter_add(-2, index, weighted) / amount.clamp(min=1e-9)
