@@ -1,6 +1,7 @@
 """Token shards: what is written is what the model made, once, whole, readable by others."""
 
 import json
+import re
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -167,5 +168,8 @@ def test_captions_say_every_attribute() -> None:
     assert sentence(known, lambda: False) == "a person"
     only = iter([False, False, False, False, *[True] * 9])
     assert sentence(known, lambda: next(only)).startswith("a person, wearing a")
+    turned = sentence(known, ordered=lambda words: words[::-1])
+    assert turned != text and turned.startswith(text.split(" with ")[0])
+    assert sorted(re.findall(r"[a-z-]+", turned)) == sorted(re.findall(r"[a-z-]+", text))
     stranger = SubjectInfo("a", (), "train", "a camera", "unknown", {})
     assert from_attributes(stranger, {}).text == ""

@@ -32,7 +32,8 @@ def guided_velocity(
     valid: Bool[Tensor, "people anchors"] | None = None,
     given: Given | None = None,
 ) -> Float[Tensor, "people m"]:
-    """``without + scale (with - without)`` conditions; at scale 1 only "with" is computed.
+    """``without + scale (with - without)`` conditions for latents; at scale 1 only "with" is computed. The shape is not
+    guided: tall people would become giants.
 
     Args:
         model: the transformer.
@@ -50,5 +51,6 @@ def guided_velocity(
     twice = torch.cat([state, state])
     shown = None if valid is None else torch.cat([valid, valid])
     clean = None if given is None else given.twice()
-    with_, without = joined(*model(*parted(twice, *sizes), timestep.expand(len(twice)), both, shown, clean)).chunk(2)
-    return without + scale * (with_ - without)
+    latents, shape = model(*parted(twice, *sizes), timestep.expand(len(twice)), both, shown, clean)
+    with_, without = latents.chunk(2)
+    return joined(without + scale * (with_ - without), shape.chunk(2)[0])

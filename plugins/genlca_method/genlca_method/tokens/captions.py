@@ -55,10 +55,15 @@ def build_captioner(name: CaptionerName, source: str = "", device: str = "cpu") 
     return found
 
 
-def sentence(attributes: Mapping[str, Any], said: Callable[[], bool] = lambda: True) -> str:
+def sentence(
+    attributes: Mapping[str, Any],
+    said: Callable[[], bool] = lambda: True,
+    ordered: Callable[[list[str]], list[str]] = lambda words: words,
+) -> str:
     """The attributes of a synthetic person in one sentence; the same attributes give the same words.
 
-    Args: of ``subject.json``; asked for size, skin, hair, beard and each garment whether to say it (default: all).
+    Args: of ``subject.json``; asked for size, skin, hair, beard and each garment whether to say it (default: all);
+        puts features and garments in an order (default: from head to foot, outer garments first).
     """
     hair = attributes["hair"]
     style = hair["style"].replace("_", " ")
@@ -68,8 +73,8 @@ def sentence(attributes: Mapping[str, Any], said: Callable[[], bool] = lambda: T
     features = [f"{attributes['skin']} skin"] * said() + [head] * said()
     features += {"none": [], "stubble": ["stubble"], "full": ["a full beard"]}[attributes["beard"]] * said()
     worn = [garment_words(garment) for garment in attributes["garments"][::-1] if said()]
-    text = f"{size} with {_listed(features)}" if features else size
-    return f"{text}, wearing {_listed(worn)}" if worn else text
+    text = f"{size} with {_listed(ordered(features))}" if features else size
+    return f"{text}, wearing {_listed(ordered(worn))}" if worn else text
 
 
 def garment_words(garment: Mapping[str, Any]) -> str:

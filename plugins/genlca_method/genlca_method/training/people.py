@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
 
 from genlca_method.latents.autoencoder import TokenAutoencoder
@@ -81,8 +82,9 @@ class FlowPeople:
         """The samples in some slots of a step: what a slot holds depends on seed, step and slot alone, so that several
         devices see together what one would have seen.
 
-        Args: seed; step; slots; probability of each clause of a caption that is made from attributes; probability that
-            a line drawing takes the place of a part's picture.
+        Args: seed; step; slots; probability of each clause in half of the captions that are made from attributes (below
+            1 their clauses also come in any order, so that none is learnt by heart); probability that a line drawing
+            takes the place of a part's picture.
         """
         generators = [step_generator(seed, step, slot) for slot in slots]
         batch = self.batch([int(generator.integers(len(self))) for generator in generators])
@@ -99,8 +101,8 @@ class FlowPeople:
         if said >= 1.0:
             return batch
         captions = [
-            sentence(info.attributes, lambda g=generator: bool(g.random() < said))
-            if info.attributes and info.caption and generator.random() < 0.5
+            _told(info, said if generator.random() < 0.5 else 1.0, generator)
+            if info.attributes and info.caption
             else info.caption
             for info, generator in zip(batch.infos, generators)
         ]
@@ -126,3 +128,12 @@ class FlowPeople:
         if len(self._kept) < KEPT:
             self._kept[row] = found
         return found
+
+
+def _told(info: SampleInfo, said: float, generator: np.random.Generator) -> str:
+    """A person's attributes in words, some of them, in any order."""
+
+    def ordered(words: list[str]) -> list[str]:
+        return [words[index] for index in generator.permutation(len(words))]
+
+    return sentence(info.attributes, lambda: bool(generator.random() < said), ordered)
