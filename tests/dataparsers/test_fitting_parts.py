@@ -8,6 +8,7 @@ import pytest
 import torch
 from made_observations import level_camera, made_observations, moving_pose
 
+from lca_dataparsers.mesh_raster import covered_pixels
 from lca_dataparsers.processing.correspondences import HAND_JOINTS, load_correspondences, mirrored_name
 from lca_dataparsers.processing.fitting.camera import focal_prior
 from lca_dataparsers.processing.fitting.config import FitConfig, TermWeights
@@ -17,7 +18,6 @@ from lca_dataparsers.processing.fitting.expression import (
     neutral_blendshapes,
 )
 from lca_dataparsers.processing.fitting.limits import make_limit_table
-from lca_dataparsers.processing.fitting.mask_raster import covered_pixels
 from lca_dataparsers.processing.fitting.optimise import nearest_surface_points
 from lca_dataparsers.processing.fitting.point_body import affine_mix, get_point_body
 from lca_dataparsers.processing.fitting.state import FitState, predict

@@ -28,7 +28,7 @@ def ring(count: int, distance: float = 3.0) -> tuple[np.ndarray, np.ndarray]:
 
 def made_views(moments: int, cameras: int, pose: BodyPose, shape: torch.Tensor) -> StudioViews:
     """What perfect detectors would see; masks are the body's own silhouettes."""
-    from lca_dataparsers.processing.fitting.mask_raster import covered_pixels
+    from lca_dataparsers.mesh_raster import covered_pixels
     from lca_shared.rotations import rotation_vector_to_matrix
 
     intrinsics, poses = ring(cameras)

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
+from lca_dataparsers.mesh_raster import covered_pixels
 from lca_dataparsers.processing.correspondences import load_correspondences
-from lca_dataparsers.processing.fitting.mask_raster import covered_pixels
 from lca_dataparsers.processing.fitting.point_body import get_point_body
 from lca_dataparsers.processing.observations import ARKIT_NAMES, ClipObservations, empty_observations
 from lca_shared.body import BodyPose, get_body_model

@@ -4,6 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
+from lca_dataparsers.mesh_raster import nearest_faces
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.cameras import Cameras, project
 from lca_shared.rendering.numba_kernel import kernel
@@ -44,7 +45,7 @@ class LimbVisibility:
         centre = -matrix[:3, :3].mT @ matrix[:3, 3]
         towards = _towards(vertices.double().numpy(), faces, centre.double().numpy())
         places, far = pixels.double().numpy(), depth.double().numpy()
-        nearest = _nearest(places, far, faces, height, width)
+        _, nearest = nearest_faces(places, far, faces, height, width, NEAREST)
         column, row = (np.floor(np.nan_to_num(places[:, k], nan=-1.0).clip(-1, 1e6)).astype(int) for k in (0, 1))
         inside = (far > NEAREST) & (column >= 0) & (column < width) & (row >= 0) & (row < height)
         at = nearest[row.clip(0, height - 1), column.clip(0, width - 1)]
@@ -90,32 +91,3 @@ def _towards(vertices, faces, centre):
             facing += (centre[k] - vertices[i, k]) * normals[i, k]
         towards[i] = facing > 0.0
     return towards
-
-
-@kernel(nogil=True)
-def _nearest(places, far, faces, height, width):
-    """Distance of the nearest surface along the camera's axis in each pixel, metres; infinite where there is none."""
-    nearest = np.full((height, width), np.inf)
-    for f in range(faces.shape[0]):
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        if not min(far[a], far[b], far[c]) > NEAREST:
-            continue
-        ax, ay, bx, by = places[a, 0] - 0.5, places[a, 1] - 0.5, places[b, 0] - 0.5, places[b, 1] - 0.5
-        cx, cy = places[c, 0] - 0.5, places[c, 1] - 0.5
-        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if not np.isfinite(area) or area == 0.0:
-            continue
-        left = max(0, int(np.ceil(max(-1.0, min(ax, bx, cx)))))
-        right = min(width - 1, int(np.floor(min(float(width), max(ax, bx, cx)))))
-        top = max(0, int(np.ceil(max(-1.0, min(ay, by, cy)))))
-        bottom = min(height - 1, int(np.floor(min(float(height), max(ay, by, cy)))))
-        for y in range(top, bottom + 1):
-            for x in range(left, right + 1):
-                ab = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / area
-                bc = ((cx - bx) * (y - by) - (cy - by) * (x - bx)) / area
-                ca = 1.0 - ab - bc
-                if ab >= -1e-6 and bc >= -1e-6 and ca >= -1e-6:
-                    distance = 1.0 / (bc / far[a] + ca / far[b] + ab / far[c])
-                    if distance < nearest[y, x]:
-                        nearest[y, x] = distance
-    return nearest

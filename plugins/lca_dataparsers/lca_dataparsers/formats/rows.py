@@ -9,7 +9,7 @@ from lca_dataparsers.dataset.schema import FrameRecord
 from lca_dataparsers.formats.bodies import CaptureBody
 from lca_dataparsers.formats.capture import CaptureCamera, CaptureView
 from lca_dataparsers.limb_visibility import LimbVisibility
-from lca_dataparsers.processing.fitting.mask_raster import covered_pixels
+from lca_dataparsers.mesh_raster import covered_pixels
 from lca_dataparsers.processing.records import head_of
 from lca_shared.body import get_body_model
 from lca_shared.cameras import Cameras, project

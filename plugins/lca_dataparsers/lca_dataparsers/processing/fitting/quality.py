@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from lca_dataparsers.mesh_raster import covered_pixels
 from lca_dataparsers.processing.fitting.limits import LimitTable
-from lca_dataparsers.processing.fitting.mask_raster import covered_pixels
 from lca_dataparsers.processing.fitting.point_body import BODY_LANDMARKS, PointBody
 from lca_dataparsers.processing.fitting.result import ClipFit, FitQuality
 from lca_dataparsers.processing.fitting.state import Prediction

@@ -2,7 +2,7 @@
 
 import torch
 
-from lca_dataparsers.processing.fitting.mask_raster import covered_pixels
+from lca_dataparsers.mesh_raster import covered_pixels
 from lca_dataparsers.processing.fitting.point_body import FEW_SURFACE_POINTS, get_point_body
 
 
