@@ -76,7 +76,7 @@ def main(options: Options) -> int:
     dataset = AvatarDataset.open(options.data)
     names = [name for name, one in dataset.subjects.items() if one.info.split == options.split][: options.people]
     found: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    print("| person | skinned by | mm from the cloth | PSNR (dB) on garment pixels |\n| --- | --- | --- | --- |")
+    print("| person | skinned by | mm from the cloth | PSNR (dB) where the garment swings |\n| --- | --- | --- | --- |")
     for name in names:
         for way, (distance, psnr) in measured(dataset.subjects[name], int(name.split("_")[1]), options).items():
             found[way].append((distance, psnr))
@@ -225,13 +225,15 @@ def read_colors(subject: Subject, cloth: Cloth, moments: list[int]) -> Float[Ten
 def scored(
     subject: Subject, cloth: Cloth, places: Float[Tensor, "moments vertices 3"], colors: Tensor, moments: list[int]
 ) -> float:
-    """Mean PSNR on the garment's pixels; skin colour is where no cloth is."""
+    """Mean PSNR on the pixels of the garment that show the part that swings; skin colour is where no cloth is."""
     values = []
-    for moment, at in zip(moments, finer(places, cloth.columns)):
+    true = finer(cloth.places[moments], cloth.columns)
+    for moment, at, there in zip(moments, finer(places, cloth.columns), true):
         frame = subject.load(moment)
         assert frame.garment is not None
         drawn = rasterize(gaussians(at, colors), frame.camera, background=_UNDER)
-        values.append(float(masked_psnr(drawn.colors, frame.image, frame.garment * frame.mask)))
+        swings = rasterize(gaussians(there, colors), frame.camera).alpha > 0.5
+        values.append(float(masked_psnr(drawn.colors, frame.image, frame.garment * frame.mask * swings)))
     return fmean(values)
 
 
