@@ -10,6 +10,7 @@ that is not relit, in each picture scaled by the constant colour (in linear ligh
 import argparse
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from benchmarks.relight_truth import Intrinsics, Truth
 from lca_dataparsers.dataset.reader import AvatarDataset
 from lca_dataparsers.pictures import write_picture
 from lca_method.avatar.relight_maps import read_environment, shipped_names
-from lca_method.batch import stacked
+from lca_method.batch import SubjectBatch, stacked
 from lca_method.crops import CropReader, CropSizes
 from lca_method.networks.relight import relit
 from lca_method.networks.relight_shading import Shaded
@@ -93,7 +94,7 @@ def measured(
     truth = None if options.seed is None else Truth(options.seed, number, person)
     stage = stage_lights(views.lights, options.strength)
     buffers = lit_people(network, code, views.driving, stage, albedo=True)
-    _, posed = network.drive(code, views.driving)
+    _, posed = network.drive(trained.encode(as_photographed(batch)), views.driving)
     rows, sheet = [], []
     for index, row in enumerate(targets):
         camera, mask = views.cameras[0, index], views.masks[0, index]
@@ -121,6 +122,11 @@ def measured(
     picture = torch.cat(sheet, dim=-2).clamp(0, 1)
     write_picture((picture * 255 + 0.5).to(torch.uint8).movedim(0, -1).numpy(), options.output / f"{name}.png")
     return rows
+
+
+def as_photographed(batch: SubjectBatch) -> SubjectBatch:
+    """Without the light of the references: the colours of an avatar that is not relit are those of the pictures."""
+    return replace(batch, references=replace(batch.references, lights=None))
 
 
 def compared(

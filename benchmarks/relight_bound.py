@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.relight import REFERENCES, draw
+from benchmarks.relight import REFERENCES, as_photographed, draw
 from benchmarks.relight_scores import best_constant_color, means, person_score
 from benchmarks.relight_truth import Factors, Truth
 from lca_dataparsers.dataset.reader import AvatarDataset
@@ -73,7 +73,7 @@ def _person(
     batch = stacked([reader.batch(name, references, dark[len(dark) // 3 : len(dark) // 3 + 1])])
     code, views, row = trained.encode(batch), batch.targets, dark[len(dark) // 3]
     camera = views.cameras[0, 0]
-    _, posed = trained.network.drive(code, views.driving)
+    _, posed = trained.network.drive(trained.encode(as_photographed(batch)), views.driving)
     unlit = draw(posed[0, 0], camera)
     rows = []
     for kind, environment in maps.items():

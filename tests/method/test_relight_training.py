@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from lca_dataparsers.dataset.lights import LightPattern, LightRig
-from lca_method.batch import DrivingSignal, ReferenceViews, TargetViews
+from lca_method.batch import DrivingSignal, ReferenceFit, ReferenceViews, TargetViews
 from lca_method.losses.transfer_prior import transfer_prior
 from lca_method.networks import LCA, LCAConfig
+from lca_method.networks.reference_light import light_in_references
 from lca_method.networks.relight_config import RelightConfig
 from lca_method.relit_targets import relit_targets, relit_view
 from lca_method.sampling import Draw
@@ -19,6 +20,7 @@ from lca_method.target_lights import SYNTHETIC_STRENGTH, target_lights
 from lca_method.viewing.light_panel import LightSource
 from lca_method.viewing.light_state import LightState
 from lca_shared.body import CompactBody
+from lca_shared.body.model import BodyPose
 from lca_shared.cameras import Cameras, pinhole_intrinsics
 from lca_shared.errors import UserError
 from lca_shared.rendering import rasterize
@@ -108,3 +110,34 @@ def test_light_of_the_viewers_controls() -> None:
     turned = source.look(state).lights.environment
     assert turned is not None and torch.equal(turned.world_from_map, torch.eye(3))
     assert turned.matt is lit.lights.environment.matt  # tables are made once
+
+
+def test_light_of_references(
+    config: LCAConfig, body: CompactBody, rig: LightRig, random_references: Callable[..., ReferenceViews]
+) -> None:
+    """Twice the light says the same of a person; light that comes alike from everywhere, and light that nobody knows,
+    change no colour; a lamp on one side says that this side got more."""
+    torch.manual_seed(0)
+    network = LCA(replace(config, relight=RelightConfig(lobes=2, hidden=16, occluder_cell=0.08)), body)
+    shape = torch.zeros(1, len(body.shape_names))
+    camera = Cameras(torch.eye(4).expand(1, 4, 4, 4), torch.eye(3).expand(1, 4, 3, 3), 32, 32)
+    fit = ReferenceFit(BodyPose.rest(len(body.driven_joints), (1, 4)), camera, camera)
+    references = replace(random_references((1,), 4), fit=fit)
+    assert light_in_references(network, references, shape) is None
+    rig = replace(
+        rig,
+        patterns=(
+            LightPattern((1,), (0.5,), fully_lit=True),
+            LightPattern((1,), (1.0,), fully_lit=True),
+            LightPattern((), (), fully_lit=True, ambient=0.7),
+        ),
+    )
+    known = target_lights(rig, [0, 1, 2, -1], 3)
+    known = type(known)(*(getattr(known, name)[None] for name in known.__dataclass_fields__))
+    references = replace(references, lights=known)
+    found = light_in_references(network, references, shape)
+    assert found is not None and found.shape == (1, 4, len(network.initial_scales))
+    torch.testing.assert_close(found[0, 0], found[0, 1])
+    torch.testing.assert_close(found[0, 2:], torch.ones_like(found[0, 2:]))
+    side = network.normals[:, 0]  # the lamp is at -X
+    assert float(found[0, 0, side < -0.8].mean()) > 2 * float(found[0, 0, side > 0.8].mean())

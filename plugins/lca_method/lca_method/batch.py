@@ -47,6 +47,8 @@ class ReferenceViews:
     """Person mask of ``face_images``."""
     fit: ReferenceFit | None = None
     """Needed by models with ``LCAConfig.projected_colors``."""
+    lights: TargetLights | None = None
+    """The light of each view, if ``CropSizes.target_lights`` asks for it: relightable models take it out of colours."""
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class CropSizes:
     target_faces: bool = False
     """Also cut the heads of the targets (``TargetViews.faces``), ``face`` pixels."""
     target_lights: int = 0
-    """Also give the lights of the targets (``TargetViews.lights``), so many at most; 0 = none."""
+    """Also give the lights of targets and references (``TargetViews.lights``), so many at most; 0 = none."""
     target_garments: bool = False
     """Also give the masks of the targets' loose garments (``TargetViews.garments``), for evaluation: augmentation does
     not change them."""
@@ -130,7 +130,8 @@ class CropReader:
         cameras, face_cameras = (stacked([crop.camera for crop in crops]) for crops in (body, face))
         poses, places = frames.poses(list(rows)), self._places(subject, rows, face_cameras)
         fit = ReferenceFit(poses, cameras, face_cameras, frames.expressions(list(rows)), places)
-        return ReferenceViews(_images(body), _masks(body), _images(face), _masks(face), fit)
+        lights = self.lights(subject, rows)
+        return ReferenceViews(_images(body), _masks(body), _images(face), _masks(face), fit, lights)
 
     def targets(self, subject: str | Subject, rows: Sequence[int]) -> TargetViews:
         """Target views of some rows, ``[targets, ...]``.

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from lca_method.batch import ReferenceFit
 from lca_method.networks.unseen_colors import filled_in
 from lca_shared.cameras import Cameras, project
+from lca_shared.lighting.tone import to_linear, to_srgb
 from lca_shared.tensors import Float, Tensor
 
 _FACE_PREFERENCE = 4.0
@@ -40,6 +41,7 @@ class ProjectedColors(nn.Module):
         spacing: float,
         fallback: Float[Tensor, "*b points 3"],
         likenesses: Float[Tensor, "tokens tokens"] | None = None,
+        light: Float[Tensor, "*b views points"] | None = None,
     ) -> Float[Tensor, "*b points 3"]:
         """sRGB 0..1 per point.
 
@@ -51,9 +53,14 @@ class ProjectedColors(nn.Module):
             spacing: typical distance of neighbouring points, metres.
             fallback: colours for points that no view shows.
             likenesses: take those from seen points first (see ``filled_in``).
+            light: that reached the points in each view, linear; colours become those under light of 1, and what was
+                dark counts for less.
         """
         body, seen = sampled(points, normals, images, masks, fit.cameras, spacing)
         face, face_seen = sampled(points, normals, face_images, face_masks, fit.face_cameras, spacing)
+        if light is not None:
+            body, face = (to_srgb(to_linear(colors) / light[..., None]).clamp(0, 1) for colors in (body, face))
+            seen, face_seen = (weights * light.clamp(max=1) for weights in (seen, face_seen))
         face_seen = face_seen * _FACE_PREFERENCE
         own = self.log_fallback_weight.exp()
         weighted = (body * seen[..., None] + face * face_seen[..., None]).sum(dim=-3)

@@ -14,6 +14,7 @@ from torch import nn
 from lca_method.batch import ReferenceFit, ReferenceViews
 from lca_method.networks.gaussian_heads import SCALE_PER_SPACING, GaussianStart
 from lca_method.networks.projected_outline import outline_profile
+from lca_method.networks.reference_light import light_in_references
 from lca_shared.body.model import ShapedBody
 from lca_shared.errors import UserError
 from lca_shared.skinning import apply_blended, blend_transforms
@@ -33,6 +34,8 @@ class _Reading:
     shaped: ShapedBody
     """At the Gaussians' points, as each view shows the person: ``[*b views]``."""
     fallback: Float[Tensor, "*b gaussians 3"]
+    light: Float[Tensor, "*b views gaussians"] | None
+    """That reached each point, see ``light_in_references``."""
 
     def read(
         self, weights: Float[Tensor, "*b gaussians joints"] | None, outline_alone: bool = False
@@ -51,7 +54,8 @@ class _Reading:
         def colors(at: Tensor) -> Tensor:
             assert network.projected_colors is not None
             pictures = (views.images, views.masks, views.face_images, views.face_masks)
-            return network.projected_colors(at, normals, *pictures, fit, spacing, self.fallback, network.likenesses)
+            known = (fit, spacing, self.fallback, network.likenesses, self.light)
+            return network.projected_colors(at, normals, *pictures, *known)
 
         if network.projected_outline is None:
             return colors(points), None
@@ -91,7 +95,8 @@ def read_projections(
     with torch.no_grad():  # at rest, open mouths and shut eyes would be read beside lips and lids
         shown = expression.shown_in(references) if network.config.template_expression else None
         shaped = body.shaped(shape[..., None, :], shown)
-    reading = _Reading(network, references, fit, shaped, fallback)
+    light = light_in_references(network, references, shape)
+    reading = _Reading(network, references, fit, shaped, fallback, light)
     if network.node_head is None:
         return reading.read(None)
     with torch.no_grad():

@@ -64,16 +64,12 @@ class ShadowBody:
         return points[..., :count, :], points[..., count:, :], torch.nn.functional.normalize(turned, dim=-1)
 
     @torch.no_grad()
-    def irradiance(
+    def light(
         self, shape: Float[Tensor, "*#b coefficients"], pose: BodyPose, lights: Lights
-    ) -> Float[Tensor, "*b places 3"]:
-        """Of each place: the share of its light that no part of the body keeps away; light with shadows; light
-        without; the latter two over the person's mean, so that they do not depend on how bright it is.
+    ) -> tuple[Float[Tensor, "*b places"], Float[Tensor, "*b places"], Float[Tensor, "*b 1"]]:
+        """Luminance that white matt places send back with the shadows of the body, and without; the latter's mean.
 
-        Args:
-            shape: of the person.
-            pose: batch shape ``[*b]``.
-            lights: batch shape ``[*b]``, or none for light that is the same in all.
+        Args: as of :meth:`irradiance`.
         """
         vertices, places, normals = self.posed(shape, pose)
         raised = places + LIFT * normals
@@ -98,12 +94,25 @@ class ShadowBody:
             )
             seen[picture, place[hit], which[hit]] = 0.0
         open_light = light.sum(-1) + even
-        shadowed = seen.reshape(light.shape).sum(-1) + even
-        mean = open_light.mean(dim=-1, keepdim=True).clamp(min=1e-6)
+        return seen.reshape(light.shape).sum(-1) + even, open_light, open_light.mean(dim=-1, keepdim=True)
+
+    def irradiance(
+        self, shape: Float[Tensor, "*#b coefficients"], pose: BodyPose, lights: Lights
+    ) -> Float[Tensor, "*b places 3"]:
+        """Of each place: the share of its light that no part of the body keeps away; light with shadows; light
+        without; the latter two over the person's mean, so that they do not depend on how bright it is.
+
+        Args:
+            shape: of the person.
+            pose: batch shape ``[*b]``.
+            lights: batch shape ``[*b]``, or none for light that is the same in all.
+        """
+        shadowed, open_light, mean = self.light(shape, pose, lights)
+        mean = mean.clamp(min=1e-6)
         share = (shadowed + _DARK * mean) / (open_light + _DARK * mean)
         return torch.stack([share, shadowed / mean, open_light / mean], dim=-1)
 
-    def spread(self, values: Float[Tensor, "*b places 3"]) -> Float[Tensor, "*b gaussians 3"]:
+    def spread(self, values: Float[Tensor, "*b places numbers"]) -> Float[Tensor, "*b gaussians numbers"]:
         """What is known at the places, at the Gaussians."""
         found = values[..., self.neighbours.flatten(), :].unflatten(-2, self.neighbours.shape)
         return (found * self.weights[..., None]).sum(-2)
