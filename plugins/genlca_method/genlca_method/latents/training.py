@@ -170,7 +170,7 @@ def load_autoencoder(folder: Path, device: torch.device | str = "cpu") -> TokenA
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder} holds no autoencoder. Train one with `genlca latents`.")
     try:
-        autoencoder = TokenAutoencoder.from_pretrained(folder)
+        autoencoder = TokenAutoencoder.from_pretrained(folder, low_cpu_mem_usage=False)  # it is small
     except (OSError, ValueError) as error:
         raise UserError(f"{folder} holds no autoencoder that can be read ({error}). Train it again.") from error
     nn.Module.to(autoencoder, device)
