@@ -45,6 +45,8 @@ LOSSES = LossConfig(
 )
 PULLED = 0.6
 """Share of the steps over which gates are pulled open (``LossConfig.loose``)."""
+AROUND = 12
+"""Pixels: about as many centimetres."""
 NODE_RATE = 6.0
 """Learning rate of the nodes' head over that of the others."""
 
@@ -71,6 +73,11 @@ class Options:
     """Of each."""
     nodes: int = 512
     lr: float = 5e-4
+    mask: float = 0.1
+    """Weight of the outline: with little, cloth that is missing costs more than cloth where there is none, and shapes
+    swell (``LossConfig.mask``)."""
+    begin: Path | None = None
+    """The output folder of an earlier run whose networks to begin with."""
     seed: int = 0
     output: Path = Path("outputs/garment")
     """Gets state.pt (both models, their optimisers and the step) and sheet.png."""
@@ -102,6 +109,9 @@ def main(options: Options) -> None:
     arms = {name: _arm(name, trained, options) for name in ("without", "with")}
     sets = [TestSet.open(root, trained, options.references, options.test_pictures, -1) for root in options.data]
     sets = [replace(each, draws=each.draws[: options.test_people]) for each in (*sets, _tight(trained, options))]
+    if options.begin is not None:
+        for name, (network, _) in torch.load(options.begin / STATE, weights_only=True)["arms"].items():
+            arms[name].network.load_state_dict(network)
     first = _resumed(arms, options)
     if first < options.steps:
         people = [
@@ -222,7 +232,7 @@ def _learn(
     batch = replace(person.batch, targets=seen)
     background = torch.from_numpy(random.random(3, dtype=np.float32))
     rate = min(1.0, (step + 1) / 10) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / options.steps)))
-    terms = replace(LOSSES, loose_until=round(PULLED * options.steps))
+    terms = replace(LOSSES, mask=options.mask, loose_until=round(PULLED * options.steps))
     said = []
     for arm in arms.values():
         read = arm.network.started(person.tokens, person.colors, batch.references, batch.shape)
@@ -262,14 +272,23 @@ def _measure(data: str, name: str, model: TrainedNetwork, test_set: TestSet, lpi
             garment = None if worn is None else mask * worn[0, 0]
             values = {"person": float(masked_psnr(picture, truth, mask)), "split": garment_split(model, code, batch)}
             looked_at = mask if garment is None else garment
+            around, on_white = with_surroundings(looked_at, mask), truth * mask + 1 - mask
             values |= {
                 "psnr": float(masked_psnr(picture, truth, looked_at)),
+                "around": float(masked_psnr(picture, on_white, around)),
                 "l1": float(masked_l1(picture, truth, looked_at)),
                 "lpips": float(masked_lpips(lpips, picture, truth, looked_at)),
             }
             own.append(values)
         of_people.append({key: fmean(value[key] for value in own) for key in own[0]})
     return Measured(data, name, len(of_people), {k: fmean(p[k] for p in of_people) for k in of_people[0]})
+
+
+def with_surroundings(garment: Tensor, person: Tensor) -> Tensor:
+    """The garment's pixels and the background's up to :data:`AROUND` pixels beside it, [1, h, w]: there, cloth that is
+    drawn where there is none counts too."""
+    near = torch.nn.functional.max_pool2d((garment > 0.5).to(garment), 2 * AROUND + 1, stride=1, padding=AROUND)
+    return near * ((garment > 0.5) | (person < 0.5))
 
 
 if __name__ == "__main__":

@@ -22,22 +22,23 @@ class Measured:
     model: str
     people: int
     means: Mapping[str, float]
-    """``person``, ``psnr``: dB; ``l1``; ``lpips``; ``split``: mm. psnr, l1 and lpips are on the garment's pixels, where
-    there is one, else on the person's."""
+    """``person``, ``psnr``, ``around``: dB; ``l1``; ``lpips``; ``split``: mm. psnr, l1 and lpips are on the garment's
+    pixels, where there is one, else on the person's; around also on the background beside them."""
 
 
 def print_table(measured: Sequence[Measured]) -> None:
     """As Markdown; ``with - without`` below each test set."""
-    print("| test people | model | L1 | LPIPS | PSNR (dB) | whole person (dB) | split (mm) |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print("| test people | model | L1 | LPIPS | PSNR (dB) | with beside (dB) | whole person (dB) | split (mm) |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for one in measured:
         m = one.means
-        numbers = f"{m['l1']:.4f} | {m['lpips']:.4f} | {m['psnr']:.2f} | {m['person']:.2f} | {m['split']:.1f}"
+        decibels = " | ".join(f"{m[key]:.2f}" for key in ("psnr", "around", "person"))
+        numbers = f"{m['l1']:.4f} | {m['lpips']:.4f} | {decibels} | {m['split']:.1f}"
         print(f"| {one.data} ({one.people}) | {one.model} | {numbers} |")
     found = {(one.data, one.model): one.means for one in measured}
     for data in dict.fromkeys(one.data for one in measured if one.model == "with"):
-        gain = found[data, "with"]["psnr"] - found[data, "without"]["psnr"]
-        print(f"{data}: with nodes {gain:+.2f} dB")
+        gain, around = (found[data, "with"][key] - found[data, "without"][key] for key in ("psnr", "around"))
+        print(f"{data}: with nodes {gain:+.2f} dB, with what is beside it {around:+.2f} dB")
 
 
 def stride_sheet(data: str, models: Mapping[str, TrainedNetwork], test_set: TestSet) -> list[np.ndarray]:
