@@ -5,7 +5,7 @@ else is kept. Two readers say what colour a torso is: the nearest of the palette
 ``genlca eval``, which has learnt from avatars of training people how the named colours look there. *Completion*: an
 avatar from a sample that shows little of a person, where pictures of the person's first sample show more; scored
 against the avatar from the first sample, in the pixels (front and back) of the anchors that the first alone saw. Errors
-are standard errors over people, of differences of the same person's PSNR, by pixels and by mean colours of blocks.
+of gains are jackknifes over people.
 """
 
 import math
@@ -50,7 +50,7 @@ class Options:
     output_dir: Path
     people: int = 20
     steps: int = 20
-    guidance: float = 4.0
+    guidance: float = 2.0
     judged: int = 180
     """Training people that the judge learns from."""
 
@@ -130,48 +130,57 @@ def edits(made: GenLCAPipeline, samples: list[TokenSample], judges: Judges, opti
     return torch.cat(rows, dim=-2)
 
 
-def block_psnr(picture: Tensor, truth: Tensor, mask: Tensor) -> float:
-    """dB between mean colours of blocks of the masked pixels: what colours things have, whatever their blotches."""
+def squared(picture: Tensor, truth: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Sums of squared differences over the masked pixels: of the pixels, and of mean colours of blocks of them (what
+    colours things have, whatever their blotches)."""
     share = torch.nn.functional.avg_pool2d(mask, _BLOCK)
     one, other = (torch.nn.functional.avg_pool2d(x * mask, _BLOCK) / share.clamp(min=1e-6) for x in (picture, truth))
-    return float(-10 * torch.log10(((one - other).square().mean(dim=1, keepdim=True) * share).sum() / share.sum()))
+    pixels = ((picture - truth).square().mean(dim=1, keepdim=True) * mask).sum()
+    return pixels, ((one - other).square().mean(dim=1, keepdim=True) * share).sum() * _BLOCK**2
+
+
+def gain(before: Tensor, after: Tensor) -> str:
+    """PSNR of all pixels together, dB more than before, with its jackknifed error over people."""
+    every = torch.arange(len(before))
+    each = torch.stack([(before[every != i].sum() / after[every != i].sum()).log10() * 10 for i in every])
+    error = ((len(each) - 1) * (each - each.mean()).square().mean()).sqrt()
+    return f"{float((before.sum() / after.sum()).log10() * 10):+.2f} ± {float(error):.2f}"
 
 
 def completions(
     made: GenLCAPipeline, pairs: list[tuple[TokenSample, TokenSample]], always: Tensor, options: Options
 ) -> Tensor:
     """Print the table of completions; the sheet."""
-    errors: dict[str, list[Tensor]] = {"as it was": [], "completed": [], "completed, with the caption": []}
-    coarse: dict[str, list[float]] = {name: [] for name in errors}
-    pixels, rows = [], []
+    depth = made.autoencoder.positions[:, 1]  # the front is at -y
+    errors, pixels, behind, rows = [], [], [], []
     for number, (little, much) in enumerate(pairs):
         valid = (little.counts > 0) | always
         person, truth = TokenPerson(little.vectors, valid, little.shape), made.decoder.avatar(much.vectors, much.shape)
         unseen = ~valid & (much.counts > 0)
         real, where = views(truth, unseen)
+        mask = (where > 0.5).float()
+        if not mask.any():
+            continue
         found = [person]
         for prompt in ("", little.info.caption):
             generator = torch.Generator().manual_seed(number)
             options_ = {"steps": options.steps, "guidance": options.guidance if prompt else 1.0}
             found.append(edited(made, person, valid, prompt, generator=generator, **options_))
         pictures = [views(avatar_of(made, one))[0] for one in found]
-        mask = (where > 0.5).float()
+        errors.append(torch.stack([torch.stack(squared(picture, real, mask)) for picture in pictures]))
         pixels.append(mask.sum())
-        for name, picture in zip(errors, pictures):
-            errors[name].append(((picture - real).square().mean(dim=1, keepdim=True) * mask).sum())
-            coarse[name].append(block_psnr(picture, real, mask))
+        behind.append(float(depth[unseen].mean()) > float(depth.median()))
         rows.append(torch.cat([*real, *pictures[0], *pictures[1], *pictures[2]], dim=-1))
-    total = torch.stack(pixels).sum()
-    there = torch.stack(pixels) > 0
-    each = {name: -10 * torch.log10(torch.stack(found) / torch.stack(pixels))[there] for name, found in errors.items()}
-    print("| completion: against the avatar that saw those parts, there | PSNR of all pixels, dB | gain a person, dB | "
-          f"gain in blocks of {_BLOCK} pixels, dB |\n|---|---|---|---|")  # fmt: skip
-    for name, found in errors.items():
-        gains = [each[name] - each["as it was"], torch.tensor(coarse[name]) - torch.tensor(coarse["as it was"])]
-        cells = [f"{float(gain.mean()):.2f} ± {float(gain.std() / len(gain) ** 0.5):.2f}" for gain in gains]
-        every = float(-10 * torch.log10(torch.stack(found).sum() / total))
-        print(f"| {name} | {every:.2f} | {' | '.join(cells)} |")
-    print(f"\n{len(pairs)} people, {int(total)} pixels of {_SIZE} x {_SIZE} front and back pictures.")
+    sums, count, back = torch.stack(errors), torch.stack(pixels), torch.tensor(behind)
+    columns = ("people", "as it was, dB", "completed", "with the caption")
+    blocks = tuple(f"blocks of {_BLOCK} pixels: {name}" for name in columns[2:])
+    print("| completion: against the avatar that saw those parts, there | " + " | ".join([*columns, *blocks]) + " |")
+    print("|---" * (1 + len(columns) + len(blocks)) + "|")
+    for name, some in (("all", back | ~back), ("mostly unseen from behind", back), ("mostly from in front", ~back)):
+        was = float(-10 * torch.log10(sums[some, 0, 0].sum() / count[some].sum()))
+        gains = [gain(sums[some, 0, kind], sums[some, way, kind]) for kind in (0, 1) for way in (1, 2)]
+        print(f"| {name} | {int(some.sum())} | {was:.2f} | {' | '.join(gains)} |")
+    print(f"\n{int(count.sum())} pixels of {_SIZE} x {_SIZE} front and back pictures.")
     return torch.cat(rows, dim=-2)
 
 
@@ -189,10 +198,10 @@ def main(options: Options) -> None:
     print(describe() + "\n")
     options.output_dir.mkdir(parents=True, exist_ok=True)
 
-    def gain(samples: list[TokenSample]) -> int:
+    def hidden(samples: list[TokenSample]) -> int:
         return int(((samples[1].counts == 0) & (samples[0].counts > 0)).sum())
 
-    pairs = sorted((samples for samples in of_people.values() if len(samples) > 1), key=gain, reverse=True)
+    pairs = sorted((samples for samples in of_people.values() if len(samples) > 1), key=hidden, reverse=True)
     sheets = {
         "edits": edits(
             made,
