@@ -8,14 +8,13 @@ from nerfstudio.plugins.types import MethodSpecification
 
 from lca_dataparsers.lca_studio import LCAStudioDataParserConfig
 from lca_method.augmentation import AugmentationConfig
-from lca_method.ema import WeightAverageConfig
 from lca_method.lca_config import lca_posttrain, lca_posttrain_tiny
 from lca_method.lca_config_small import lca_pretrain_small
 from lca_method.lca_trainer import LCATrainerConfig
 from lca_method.losses import LossConfig
 from lca_method.networks.relight_config import RelightConfig
 
-SMALL_STEPS, TINY_STEPS = 900, 400
+SMALL_STEPS, TINY_STEPS = 1500, 400
 STAGE_LIGHTS, CAPTURE_LIGHTS = 32, 512
 """Lights that a pattern may have: of a synthetic stage, of the captures that are imported."""
 
@@ -32,34 +31,17 @@ def _relight(base: LCATrainerConfig, name: str, relight: RelightConfig, lights: 
     return config
 
 
-def _cheap(
-    base: LCATrainerConfig, name: str, steps: int, relight: RelightConfig, losses: LossConfig
-) -> LCATrainerConfig:
-    """For two cores: small pictures, no perceptual loss, the same rate for all layers."""
-    config = _relight(base, name, relight, STAGE_LIGHTS)
+def _light_alone(base: LCATrainerConfig, name: str, steps: int, lobes: RelightConfig) -> LCATrainerConfig:
+    """On a CPU only the light is learned: encoder, shapes and motion stay those of the pre-trained model."""
+    config = _relight(base, name, replace(lobes, light_alone=True), STAGE_LIGHTS)
     config.max_num_iterations, config.layer_decay = steps, 1.0
     config.pipeline.datamanager.target_size = 128
     config.pipeline.datamanager.references = (2, 4)
-    config.pipeline.model.losses = losses
+    config.pipeline.model.losses = LossConfig(
+        l1=0.0, person=1.0, lpips=0.0, mask=0.0, position=0.0, scale=0.0, canonical=0.0, transfer=0.02
+    )
     for group in config.optimizers.values():
         group["scheduler"].warmup_steps = 20
-    return config
-
-
-def _whole(base: LCATrainerConfig, name: str, steps: int, relight: RelightConfig) -> LCATrainerConfig:
-    """Lit frames teach shapes and colours too: what is wrong in them limits a relit picture most."""
-    losses = LossConfig(l1=0.0, person=1.0, lpips=0.0, mask=0.1, position=0.1, scale=0.1, canonical=0.0, transfer=0.02)
-    config = _cheap(base, name, steps, relight, losses)
-    config.pipeline.average = WeightAverageConfig(decay=0.98)
-    config.optimizers["encoder"]["optimizer"].lr, config.optimizers["heads"]["optimizer"].lr = 1e-3, 1.5e-3
-    return config
-
-
-def _light_alone(base: LCATrainerConfig, name: str, steps: int, relight: RelightConfig) -> LCATrainerConfig:
-    """Only the light is learned: encoder, shapes and motion stay those of the pre-trained model."""
-    losses = LossConfig(l1=0.0, person=1.0, lpips=0.0, mask=0.0, position=0.0, scale=0.0, canonical=0.0, transfer=0.02)
-    config = _cheap(base, name, steps, replace(relight, light_alone=True), losses)
-    for group in config.optimizers.values():
         group["optimizer"].lr = 2e-3
     return config
 
@@ -72,7 +54,7 @@ lca_relight = MethodSpecification(
 )
 
 lca_relight_small = MethodSpecification(
-    config=_whole(
+    config=_light_alone(
         cast(LCATrainerConfig, lca_pretrain_small.config), "lca-relight-small", SMALL_STEPS, RelightConfig(lobes=2)
     ),
     description="lca-pretrain-small's model made relightable: --pipeline.model.pretrained RUN.",
