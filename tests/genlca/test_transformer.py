@@ -153,6 +153,19 @@ def test_each_modality_is_left_out_on_its_own() -> None:
     assert torch.equal(kept.text_seen, given.text_seen) and torch.equal(kept.image_seen, given.image_seen)
 
 
+def test_pictures_are_learned_alone_too() -> None:
+    given = some_conditions(400)
+    torch.manual_seed(0)
+    left = dropped(given, 0.0, 0.0, alone_rate=0.5)
+    parts = [left.image_seen & (left.image_modality == index) for index in range(1, len(MODALITIES))]
+    pictures = torch.stack([part.any(dim=1) for part in parts]).sum(dim=0)
+    texts = left.text_seen.any(dim=1)
+    assert 0.4 < (~texts).float().mean() < 0.6
+    assert ((pictures == 1) & ~texts).float().mean() > 0.02 and ((pictures > 1) & texts).float().mean() > 0.1
+    without_pictures = dropped(given, 0.0, 0.0, pictures_rate=1.0, alone_rate=0.5)
+    assert without_pictures.text_seen.any(dim=1).all() and not without_pictures.image_seen.any()
+
+
 def test_every_weight_learns() -> None:
     model, (latents, shape, _), given = small(patch=4).train(), some_state(), some_conditions()
     losses = flow_losses(model, latents, shape, torch.rand(2, ANCHORS) < 0.6, given, FlowConfig())

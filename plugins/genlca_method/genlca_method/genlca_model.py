@@ -45,6 +45,9 @@ class GenLCAModelConfig(ModelConfig):
     """Share of people of whom a text or a part's picture is left out, each on its own."""
     drop_pictures: float = 0.5
     """Share of people of whom all pictures are left out, so that texts alone are learned."""
+    drop_text: float = 0.5
+    """Share of people with pictures whose text is left out, and as often each of their pictures, so that pictures, and
+    one alone, are learned."""
     drop_all: float = 0.1
     """Share of people of whom everything is left out, for classifier-free guidance."""
     gradient_checkpointing: bool = False
@@ -114,8 +117,8 @@ class GenLCAModel(Model):
 
         conditions = self.conditioner(batch.captions, batch.pictures).to(batch.latents.device)
         if self.training:
-            rates = self.config.drop, self.config.drop_all
-            conditions = dropped(conditions, *rates, pictures_rate=self.config.drop_pictures)
+            rates = {"pictures_rate": self.config.drop_pictures, "alone_rate": self.config.drop_text}
+            conditions = dropped(conditions, self.config.drop, self.config.drop_all, **rates)
         shapes = self.transformer.normalised_shape(batch.shapes)
         return flow_losses(self.transformer, batch.latents, shapes, batch.valid, conditions, self.config.flow)
 

@@ -70,11 +70,24 @@ def dropped(
     all_rate: float,
     generator: torch.Generator | None = None,
     pictures_rate: float = 0.0,
+    alone_rate: float = 0.0,
 ) -> ConditionTokens:
-    """Leave out each modality of each person with probability ``rate``, all their pictures with ``pictures_rate`` (else
-    texts would hardly ever stand alone), and everything with ``all_rate``, for classifier-free guidance."""
+    """Leave out modalities of some people, so that each is learned by itself and together with others.
+
+    Args:
+        conditions: of people.
+        rate: probability that a modality of a person is left out, each on its own.
+        all_rate: that everything is, for classifier-free guidance.
+        generator: of the choice.
+        pictures_rate: that all pictures are; else texts would hardly ever stand alone.
+        alone_rate: that the text of a person with pictures is, and as often each of these pictures; else pictures, and
+            one picture, would hardly ever stand alone.
+    """
     people = len(conditions)
     left_out = torch.rand(people, len(MODALITIES), generator=generator) < rate
     left_out[:, 1:] |= torch.rand(people, 1, generator=generator) < pictures_rate
+    if alone_rate:
+        has_pictures = (~left_out[:, 1:]).any(dim=1, keepdim=True)
+        left_out |= has_pictures & (torch.rand(people, len(MODALITIES), generator=generator) < alone_rate)
     left_out |= torch.rand(people, 1, generator=generator) < all_rate
     return conditions.without(left_out.to(conditions.text_seen.device))
