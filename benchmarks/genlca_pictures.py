@@ -1,7 +1,7 @@
 """How well pictures and line drawings of garments are followed: ``python -m benchmarks.genlca_pictures --pipeline RUN
 --tokens T``.
 
-Held-out people's parts "upper" and "lower" are shown, as pictures or as line drawings of them, and "a person" is said.
+Held-out people's parts "upper" and "lower" are shown, as pictures or as line drawings of them, and nothing is said.
 The judges of ``genlca eval`` then read the generated people; right is what those people wear. Beside it: generated
 with nothing shown, judged against the same people (what a model that ignores pictures scores), and the people's own
 tokens. Accuracy with its standard error; chance is what the same answers in random order would score.
@@ -66,7 +66,7 @@ def main(options: Options) -> None:
 
     def generated(images: Mapping[str, Tensor], scribbles: Mapping[str, Tensor], number: int) -> Avatar:
         guidance, generator = options.guidance if images or scribbles else 1.0, torch.Generator().manual_seed(number)
-        return made("a person", images, options.steps, guidance, 1, generator, scribbles=scribbles).avatars[0]
+        return made("", images, options.steps, guidance, 1, generator, scribbles=scribbles).avatars[0]
 
     ways: dict[str, Callable[[TokenSample, int], Avatar]] = {
         "nothing": lambda sample, number: generated({}, {}, number),

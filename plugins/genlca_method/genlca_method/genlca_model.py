@@ -117,8 +117,10 @@ class GenLCAModel(Model):
 
         conditions = self.conditioner(batch.captions, batch.pictures).to(batch.latents.device)
         if self.training:
-            rates = {"pictures_rate": self.config.drop_pictures, "alone_rate": self.config.drop_text}
-            conditions = dropped(conditions, self.config.drop, self.config.drop_all, **rates)
+            some = self.config
+            conditions = dropped(
+                conditions, some.drop, some.drop_all, pictures_rate=some.drop_pictures, alone_rate=some.drop_text
+            )
         shapes = self.transformer.normalised_shape(batch.shapes)
         return flow_losses(self.transformer, batch.latents, shapes, batch.valid, conditions, self.config.flow)
 
