@@ -220,7 +220,7 @@ def _zoomed_references(views: ReferenceViews, change: SubjectChange) -> Referenc
     if fit is not None:
         places = None if fit.face_places is None else zoomed_places(fit.face_places, change.reference_faces)
         fit = replace(fit, cameras=cameras, face_cameras=face_cameras, face_places=places)
-    return ReferenceViews(images, masks, faces, face_masks, fit)
+    return replace(views, images=images, masks=masks, face_images=faces, face_masks=face_masks, fit=fit)
 
 
 def zoomed_places(
