@@ -7,6 +7,7 @@ import pytest
 import torch
 import trimesh
 
+from lca_dataparsers.processing.fitting.quality import camera_pitch as reported_pitch
 from lca_dataparsers.processing.fitting.result import body_pose, world_camera
 from lca_dataparsers.processing.fitting.state import project, rest_state
 from lca_dataparsers.processing.fitting.upright import camera_pitch, centre_of_volume
@@ -89,4 +90,6 @@ def test_the_picture_stays_the_same() -> None:
     torch.testing.assert_close(project_by_camera(cameras, turned)[0], before, atol=2e-3, rtol=1e-5)
     up = rotation_vector_to_matrix(torch.tensor([-pitch, 0.0, 0.0]))
     torch.testing.assert_close(turned - turned[:1, :1], (joints - joints[:1, :1]) @ up.mT, atol=1e-5, rtol=1e-5)
-    assert float(camera[2, 2]) == pytest.approx(-math.sin(pitch))  # the axis of view points down
+    assert reported_pitch(cameras) == pytest.approx(math.degrees(pitch), abs=1e-3)
+    _, level, _ = world_camera(state, rest[0], 0.0, focal, size)
+    assert math.isnan(reported_pitch(Cameras(level.expand(3, 4, 4), intrinsics.expand(3, 3, 3), *size)))  # not known

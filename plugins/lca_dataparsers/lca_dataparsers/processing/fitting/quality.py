@@ -110,7 +110,7 @@ def measure_fit(fit: ClipFit) -> dict[str, Any]:
     ``face_median`` and ``face_p90`` (% of face size), ``iou_median``, ``inside_median``, ``acceleration``,
     ``root_acceleration``, ``total_acceleration`` (means, mm/frame^2), ``foot_slide`` (mean, mm/frame),
     ``limit_violations`` (share of frames), ``focal`` (pixels), ``camera_turn`` (degrees at most, from the first frame),
-    ``camera_pitch`` (degrees that the first camera looks down; 0 also where nobody stands).
+    ``camera_pitch`` (degrees that the first camera looks down; NaN where nobody stands: taken to be level).
     """
     quality = fit.quality
     refused = [reason for reason in fit.reasons if reason]
@@ -142,8 +142,10 @@ def camera_turn(cameras: Cameras) -> float:
 
 
 def camera_pitch(cameras: Cameras) -> float:
-    """How far the first camera looks down, degrees; negative: up."""
-    return float(torch.asin(-cameras.camera_from_world[0, 2, 2]).rad2deg()) + 0.0  # no -0
+    """How far the first camera looks down, degrees; negative: up. NaN where nothing told, so that it was taken to be
+    level."""
+    down = float(torch.asin(-cameras.camera_from_world[0, 2, 2]).rad2deg())
+    return down or float("nan")
 
 
 def soles(body: PointBody, points: Float[Tensor, "*batch points 3"]) -> Float[Tensor, "*batch 2 2 3"]:
