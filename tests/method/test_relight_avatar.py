@@ -148,6 +148,22 @@ def test_maps_that_cannot_be_used(tmp_path: Path) -> None:
         read_environment(tmp_path / "room.png")
     with pytest.raises(UserError, match="no light"):
         look_of(LightOptions(None, 0.0, (), 0.0, "clip", "relit"), "cpu")
+    for sun in ((0.0, 0.0, 0.0, 1.0), (0.0, 0.0, 1.0, -1.0)):
+        with pytest.raises(UserError, match="--sun"):
+            look_of(LightOptions(None, 0.0, (), 0.0, "clip", "relit", suns=(sun,)), "cpu")
+
+
+def test_a_sun_is_a_point_light_far_away(avatar: Avatar, random_driving: Callable[..., DrivingSignal]) -> None:
+    motion = motion_of(avatar, random_driving((1,)))
+    cameras = cameras_around(avatar.body, motion.signal.pose.root_translation, SIZE)
+    none = LightOptions(None, 0.0, (), 0.0, "clip", "relit")
+    sun = replace(none, suns=((2.0, -4.0, 4.0, 0.9),))
+    point = replace(none, points=((2000.0, -4000.0, 4000.0, 0.9 * 6000.0**2),))
+    one, other = (
+        next(iter(filmed(avatar, motion, cameras, torch.ones(3), look=look_of(each, "cpu")))) for each in (sun, point)
+    )
+    assert one.std() > 5
+    assert np.abs(one.astype(float) - other).max() <= 2
 
 
 def test_maps_ship() -> None:

@@ -43,6 +43,15 @@ class Lights:
             strengths=torch.cat([self.strengths, strength[None].to(self.strengths)]),
         )
 
+    def with_sun(self, direction: Float[Tensor, "3"], strength: Float[Tensor, "3"]) -> "Lights":
+        """With one more directional light (no batch axes); ``direction`` leads towards it and has any length but 0."""
+        direction = torch.nn.functional.normalize(direction.to(self.directions), dim=-1)
+        return replace(
+            self,
+            directions=torch.cat([self.directions, direction[None]]),
+            sun_strengths=torch.cat([self.sun_strengths, strength[None].to(self.sun_strengths)]),
+        )
+
     def turned(self, rotation: Float[Tensor, "3 3"]) -> "Lights":
         """After the world was turned about its origin."""
         rotation = rotation.to(self.positions)

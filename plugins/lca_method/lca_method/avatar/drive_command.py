@@ -62,6 +62,9 @@ class DriveConfig:
     point_light: Annotated[tuple[tuple[float, float, float, float], ...], tyro.conf.UseAppendAction] = ()
     """X Y Z STRENGTH of a point light, metres, beside the map or without; may be given again. STRENGTH: radiance that a
     white surface facing it from 1 m away sends back. The person's feet are near 0 0 0 and they look along -Y."""
+    sun: Annotated[tuple[tuple[float, float, float, float], ...], tyro.conf.UseAppendAction] = ()
+    """X Y Z STRENGTH of a directional light, X Y Z leading towards it; may be given again. STRENGTH: radiance that a
+    white surface facing it sends back."""
     exposure: float = 0.0
     """Stops by which relit pictures are brightened."""
     tone: Literal["clip", "reinhard", "filmic"] = "clip"
@@ -178,11 +181,11 @@ def _film(config: DriveConfig, starting: ExitStack) -> None:
 
 def _look(config: DriveConfig, device: str) -> "Look | None":
     """The light that was asked for; None = as photographed."""
-    if config.relight is None and not config.point_light:
+    if config.relight is None and not config.point_light and not config.sun:
         return None
     from lca_method.avatar.relight_options import LightOptions, look_of
 
     options = LightOptions(
         config.relight, config.light_rotation, config.point_light, config.exposure, config.tone, config.show
     )
-    return look_of(options, device)
+    return look_of(replace(options, suns=config.sun), device)

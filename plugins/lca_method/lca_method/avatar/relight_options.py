@@ -30,6 +30,9 @@ class LightOptions:
     curve: ToneCurve
     shown: Intrinsic
     turned_per_frame: float = 0.0
+    suns: tuple[tuple[float, float, float, float], ...] = ()
+    """Direction towards a light that is far away (world, any length), and strength: radiance that a white matt surface
+    facing it sends back."""
 
 
 def look_of(options: LightOptions, device: torch.device | str) -> Look:
@@ -38,8 +41,10 @@ def look_of(options: LightOptions, device: torch.device | str) -> Look:
     Raises:
         UserError: there is none, or the map cannot be used.
     """
-    if options.environment is None and not options.points:
-        raise UserError("There is no light: give --relight MAP, --point-light X Y Z STRENGTH, or both.")
+    if options.environment is None and not options.points and not options.suns:
+        raise UserError(
+            "There is no light: give one or more of --relight MAP, --point-light X Y Z STRENGTH, --sun X Y Z STRENGTH."
+        )
     lights = Lights.none(device)
     if options.environment is not None:
         environment = prefiltered(read_environment(options.environment)).to(device)
@@ -48,6 +53,10 @@ def look_of(options: LightOptions, device: torch.device | str) -> Look:
         if not strength >= 0:
             raise UserError(f"--point-light {x} {y} {z} {strength}: the strength is 0 or more.")
         lights = lights.with_point(torch.tensor([x, y, z]), torch.full((3,), strength))
+    for x, y, z, strength in options.suns:
+        if not strength >= 0 or not (x or y or z):
+            raise UserError(f"--sun {x} {y} {z} {strength}: the strength is 0 or more, and the direction not 0 0 0.")
+        lights = lights.with_sun(torch.tensor([x, y, z]), torch.full((3,), strength))
     return Look(lights, options.exposure, options.curve, options.shown, options.turned_per_frame)
 
 
