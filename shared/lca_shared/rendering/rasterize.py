@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Literal
 
+import numpy as np
 import torch
 
 from lca_shared.cameras import Cameras
@@ -78,9 +79,9 @@ def _chosen(backend: Backend, device: torch.device) -> str:
 
 
 def _broadcast(gaussians: torch.Size, cameras: torch.Size) -> torch.Size:
-    try:
-        return torch.broadcast_shapes(gaussians, cameras)
-    except RuntimeError as error:
+    try:  # numpy's: torch.broadcast_shapes imports sympy, which takes about as long as torch itself
+        return torch.Size(np.broadcast_shapes(gaussians, cameras))
+    except ValueError as error:
         raise ValueError(
             f"batch axes of Gaussians {tuple(gaussians)} and cameras {tuple(cameras)} do not broadcast"
         ) from error
