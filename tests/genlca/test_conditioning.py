@@ -85,3 +85,15 @@ def test_people_with_and_without_pictures() -> None:
     assert given.image_modality[1][given.image_seen[1]].unique().tolist() == [5, 6]
     with pytest.raises(UserError, match="hat"):
         conditioner(["a"], [{"hat": picture}])
+
+
+def test_conditions_close_up_without_what_nobody_has() -> None:
+    conditioner = Conditioner.build(tiny_conditioning())
+    pictures = [{"upper": torch.rand(3, 32, 32)}, {"shoes": torch.rand(3, 32, 32)}, {}]
+    given = conditioner(["a red top", "", "a"], pictures)
+    closed = given.closed_up()
+    assert given.image.shape[1] == 8 and closed.image.shape[1] == 4 and closed.text.shape[1] == 3
+    assert torch.equal(closed.image[1], given.image[1, 4:]) and closed.image_seen.sum(1).tolist() == [4, 4, 0]
+    assert closed.image_modality[1].tolist() == given.image_modality[1, 4:].tolist()
+    nothing = given.nothing().closed_up()
+    assert nothing.text.shape[1] == nothing.image.shape[1] == 0

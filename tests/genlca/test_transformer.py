@@ -10,7 +10,7 @@ from diffusers import FlowMatchEulerDiscreteScheduler
 from genlca_method.conditioning.tokens import MODALITIES, ConditionTokens, dropped, together
 from genlca_method.transformer.flow import drawn_levels, flow_losses, shift_for, shifted
 from genlca_method.transformer.flow_config import FlowConfig
-from genlca_method.transformer.given import drawn_given
+from genlca_method.transformer.given import OtherViews, drawn_given
 from genlca_method.transformer.mmdit import GenLCATransformer
 from genlca_method.transformer.patches import neighbours
 from lca_shared.errors import UserError
@@ -256,7 +256,7 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
 
 def test_what_is_given_clean_is_marked_and_needs_no_velocity() -> None:
     model, (latents, shape, time), told = small(patch=4), some_state(), some_conditions()
-    given = drawn_given(model.positions, 2, 1.0, torch.Generator().manual_seed(0))
+    given, _ = drawn_given(model.positions, 2, 1.0, torch.Generator().manual_seed(0))
     with torch.no_grad():
         first, second = (model(latents, shape, time, told, None, one)[0] for one in (None, given))
     assert not torch.allclose(first, second)
@@ -271,7 +271,7 @@ def test_what_is_given_clean_is_marked_and_needs_no_velocity() -> None:
         )
         try:
             with torch.no_grad(), pytest.MonkeyPatch.context() as patch:
-                patch.setattr("genlca_method.transformer.flow.drawn_given", lambda *_: given)
+                patch.setattr("genlca_method.transformer.flow.drawn_given", lambda *_: (given, torch.zeros(2).bool()))
                 generator = torch.Generator().manual_seed(5)
                 return flow_losses(model, latents, shape, valid, told, FlowConfig(), generator)["latents"]
         finally:
@@ -282,12 +282,50 @@ def test_what_is_given_clean_is_marked_and_needs_no_velocity() -> None:
 
 def test_drawn_given_is_one_side_or_what_lies_outside_of_a_slab() -> None:
     points = torch.randn(400, 3, generator=torch.Generator().manual_seed(0))
-    given = drawn_given(points, 600, 0.5, torch.Generator().manual_seed(1))
+    given, elsewhere = drawn_given(points, 600, 0.5, torch.Generator().manual_seed(1))
+    assert not elsewhere.any()
     some = given.anchors.any(dim=1)
     assert abs(float(some.float().mean()) - 0.5) < 0.06 and not given.shape[~some].any()
     shares = given.anchors[some].float().mean(dim=1)
     assert 0.14 < shares.min() < 0.2 and 0.8 < shares.max() < 0.86
     middles = torch.stack([points[row].mean(dim=0).norm() for row in given.anchors[some]])
     assert (middles > 0.5).any() and (middles < 0.2).any()  # sides; outsides of slabs, which lie around the middle
-    everybody = drawn_given(points, 3, 0.0)
+    everybody, _ = drawn_given(points, 3, 0.0)
     assert not everybody.anchors.any() and not everybody.shape.any()
+
+
+def test_drawn_given_is_also_what_other_pictures_show_and_all_but_some_parts() -> None:
+    points, people = torch.randn(400, 3, generator=torch.Generator().manual_seed(0)), 900
+    parts = torch.arange(400)[None] // 100 == torch.arange(4)[:, None]
+    seen = torch.rand(people, 400, generator=torch.Generator().manual_seed(2)) < 0.5
+    seen[::2] = False  # every other person has no other pictures
+    given, elsewhere = drawn_given(points, people, 1.0, torch.Generator().manual_seed(1), parts, seen)
+    assert torch.equal(given.anchors[elsewhere], seen[elsewhere]) and not elsewhere[::2].any()
+    assert abs(float(elsewhere[1::2].float().mean()) - 1 / 3) < 0.06
+    of_parts = torch.stack([given.anchors[:, part] for part in parts], dim=1)
+    whole = (of_parts.all(dim=2) | ~of_parts.any(dim=2)).all(dim=1)
+    assert abs(float(whole.float().mean()) - 1 / 3) < 0.06
+    assert not given.anchors[whole].all(dim=1).any()  # something is always left to do
+
+
+def test_what_other_pictures_show_is_given_as_they_tell_it() -> None:
+    model, (latents, shape, _), told = small(patch=4), some_state(), some_conditions()
+    valid, others = torch.rand(2, ANCHORS) < 0.6, OtherViews(torch.randn_like(latents), torch.rand(2, ANCHORS) < 0.5)
+    read: list[torch.Tensor] = []
+
+    def loss(other: OtherViews, own: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad(), pytest.MonkeyPatch.context() as patch:
+            given = drawn_given(model.positions, 2, 1.0)[0]
+            given = type(given)(other.valid, given.shape)
+            patch.setattr("genlca_method.transformer.flow.drawn_given", lambda *_: (given, torch.ones(2).bool()))
+            hook = model.latent_in.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
+            generator = torch.Generator().manual_seed(5)
+            found = flow_losses(model, own, shape, valid, told, FlowConfig(), generator, other)
+            hook.remove()
+        return found["latents"]
+
+    loss(others, latents)
+    taken = read[-1].unflatten(-1, (4, 8))[others.valid[:, model.groups]]
+    torch.testing.assert_close(taken, others.latents[:, model.groups][others.valid[:, model.groups]])
+    elsewhere = torch.where((valid & ~others.valid)[..., None], latents, 9.0)  # own latents of what is given: not read
+    torch.testing.assert_close(loss(others, elsewhere), loss(others, latents))

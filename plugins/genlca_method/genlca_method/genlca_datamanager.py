@@ -22,6 +22,9 @@ class GenLCADataManagerConfig(DataManagerConfig):
 
     _target: type = field(default_factory=lambda: GenLCADataManager)
     """Target class to instantiate."""
+    datasets: tuple[Path, ...] = ()
+    """Several folders of token shards of one LCA model instead of --data; who is held out in any of them is evaluated,
+    those of the first before the others."""
     people_per_step: int = 16
     """Samples of a step, on each device."""
     eval_people: int = 16
@@ -31,6 +34,8 @@ class GenLCADataManagerConfig(DataManagerConfig):
     prompts are learned too; 1 = always everything."""
     scribbled: float = 0.3
     """Probability that a line drawing, made from a part's picture, takes its place."""
+    shifted: float = 0.1
+    """How far pictures of parts are moved and scaled at most, as a share of their side."""
     seed: int = 0
     """Of the draws."""
 
@@ -63,15 +68,18 @@ class GenLCADataManager(DataManager):
         """Args: as of nerfstudio's.
 
         Raises:
-            UserError: ``--data`` names no token shards.
+            UserError: ``--data`` and ``datasets`` name no token shards, or some that do not belong together.
         """
-        from genlca_method.tokens.shards import TokenShards
+        from genlca_method.tokens.several import opened
 
         self.config, self.device, self.test_mode = config, device, test_mode
         self.world_size, self.local_rank = world_size, local_rank
-        if config.data is None:
+        folders = config.datasets if config.data is None else (Path(config.data), *config.datasets)
+        if not folders:
             raise UserError("Name the folder of token shards with --data (`genlca tokenize` writes it).")
-        self.shards = TokenShards(Path(config.data))
+        if config.data is not None and config.datasets:
+            raise UserError("Name token shards with --data or with --pipeline.datamanager.datasets, not with both.")
+        self.shards = opened(folders)
         self.train_dataset = self.eval_dataset = NoPictures()  # type: ignore[assignment]  # of a scene, for the viewer
         super().__init__()
 
@@ -119,6 +127,7 @@ class GenLCADataManager(DataManager):
             range(self.rank * own, (self.rank + 1) * own),
             self.config.said,
             self.config.scribbled,
+            self.config.shifted,
         )
         return None, {"flow_batch": batch.to(self.device)}
 

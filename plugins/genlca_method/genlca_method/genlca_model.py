@@ -15,7 +15,7 @@ from genlca_method.transformer.flow_config import FlowConfig
 from genlca_method.transformer.sizes import TransformerSize
 from lca_method.plain_configs import from_text_tensor, plain, text_tensor
 from lca_shared.errors import UserError
-from lca_shared.tensors import Float, Tensor
+from lca_shared.tensors import Bool, Float, Tensor
 
 if TYPE_CHECKING:
     from genlca_method.training.people import FlowBatch
@@ -70,6 +70,7 @@ class GenLCAModel(Model):
     config: GenLCAModelConfig
     made_with: Tensor
     _stage: "Callable[[], tuple[Avatar, PanelState]] | None" = None
+    _parts: "Tensor | None" = None
 
     def populate_modules(self) -> None:
         """Make the transformer; sizes of tokens come with the metadata (``anchors``, ``latent_channels``,
@@ -97,6 +98,7 @@ class GenLCAModel(Model):
             patch=size.patch,
             conditioning=plain(config.conditioning),
             modalities=len(MODALITIES),
+            image_norm=not encoders.image.plain,
         )
         if config.gradient_checkpointing:
             self.transformer.enable_gradient_checkpointing()
@@ -120,9 +122,22 @@ class GenLCAModel(Model):
             some = self.config
             conditions = dropped(
                 conditions, some.drop, some.drop_all, pictures_rate=some.drop_pictures, alone_rate=some.drop_text
-            )
+            ).closed_up()
         shapes = self.transformer.normalised_shape(batch.shapes)
-        return flow_losses(self.transformer, batch.latents, shapes, batch.valid, conditions, self.config.flow)
+        return flow_losses(
+            self.transformer,
+            batch.latents,
+            shapes,
+            batch.valid,
+            conditions,
+            self.config.flow,
+            others=batch.others,
+            parts=self._parts,
+        )
+
+    def know_parts(self, parts: Bool[Tensor, "parts anchors"]) -> None:
+        """Say which anchors each part of the body has: what edits change."""
+        self._parts = parts
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """Load weights.

@@ -79,6 +79,7 @@ class GenLCATrainingPipeline(Pipeline):
             }
             from nerfstudio.data.scene_box import SceneBox
 
+            from genlca_method.editing.regions import parts_of
             from lca_shared.body import get_body_model
 
             box = SceneBox(torch.tensor([[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0]]))
@@ -88,6 +89,7 @@ class GenLCATrainingPipeline(Pipeline):
             )
         transformer = self.genlca.transformer
         transformer.set_template(autoencoder.positions.cpu())
+        self.genlca.know_parts(torch.stack(list(parts_of(self._frozen["decoder"]).values())))
         if test_mode == "val":  # training; else they come with the checkpoint
             transformer.set_shape_statistics(*self.datamanager.people.shape_statistics())
         self.genlca.to(device)
@@ -183,9 +185,9 @@ class GenLCATrainingPipeline(Pipeline):
         from genlca_method.training.sheet import sheet
 
         config, people = self.config.model, self.datamanager.eval_people
-        firsts: dict[str, int] = {}
+        firsts: dict[tuple[Path, str], int] = {}
         for row, index in enumerate(people.data.indices):
-            firsts.setdefault(people.shards.sample_info(index).subject, row)
+            firsts.setdefault(people.shards.person(index), row)
         batch = people.batch(list(firsts.values())[: config.eval_samples])
         generator = torch.Generator().manual_seed(self.datamanager.config.seed)
         with self._averaged():

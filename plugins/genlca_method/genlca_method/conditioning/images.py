@@ -32,6 +32,8 @@ class PartEncoder(ABC):
     channels: int
     patches: int
     """Of a picture."""
+    plain: bool = False
+    """Features are on one scale as they are: normalising them would lose something."""
 
     @abstractmethod
     def __call__(self, pictures: Float[Tensor, "pictures 3 h w"]) -> Float[Tensor, "pictures patches channels"]:
@@ -40,6 +42,8 @@ class PartEncoder(ABC):
 
 class PixelEncoder(PartEncoder):
     """Patches' pixels in -1..1 with the code of the patch's place."""
+
+    plain = True
 
     def __init__(self, config: PartEncoderConfig):
         """Args: sizes. Raises: UserError: the size is no multiple of the patch."""

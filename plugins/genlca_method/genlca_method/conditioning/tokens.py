@@ -44,6 +44,21 @@ class ConditionTokens:
         text_seen = self.text_seen & ~modality[:, :1]
         return replace(self, text_seen=text_seen, image_seen=self.image_seen & ~modality.gather(1, self.image_modality))
 
+    def closed_up(self) -> "ConditionTokens":
+        """The same without what nobody of these people has: of each, pictures' tokens that are there come first, and
+        the rest is cut."""
+        order = (~self.image_seen).to(torch.uint8).argsort(dim=1, stable=True)
+        order = order[:, : int(self.image_seen.sum(dim=1).amax())]
+        said = self.text_seen.any(dim=0).nonzero()
+        words = int(said.max()) + 1 if len(said) else 0
+        return ConditionTokens(
+            self.text[:, :words],
+            self.text_seen[:, :words],
+            self.image.take_along_dim(order[..., None], dim=1),
+            self.image_seen.gather(1, order),
+            self.image_modality.gather(1, order),
+        )
+
     def nothing(self) -> "ConditionTokens":
         """The same shapes with nothing said or shown: what guidance starts from."""
         return replace(self, text_seen=torch.zeros_like(self.text_seen), image_seen=torch.zeros_like(self.image_seen))

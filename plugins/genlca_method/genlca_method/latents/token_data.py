@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from genlca_method.tokens.shards import TokenShards
+from genlca_method.tokens.several import AnyShards
 from lca_shared.errors import UserError
 from lca_shared.tensors import Bool, Float, Tensor
 
@@ -59,7 +59,7 @@ def masked_statistics(
     return mean.float(), variance.sqrt().float()
 
 
-def never_shown(shards: TokenShards) -> Bool[Tensor, "anchors"]:
+def never_shown(shards: AnyShards) -> Bool[Tensor, "anchors"]:
     """Anchors that fewer than :data:`LEAST_RATE` of the training samples show."""
     seen = [shards[index].counts > 0 for index in shards.of_split("train")]
     if not seen:
@@ -67,7 +67,7 @@ def never_shown(shards: TokenShards) -> Bool[Tensor, "anchors"]:
     return torch.stack(seen).float().mean(dim=0) < LEAST_RATE
 
 
-def token_data(shards: TokenShards, splits: Sequence[str]) -> TokenData:
+def token_data(shards: AnyShards, splits: Sequence[str]) -> TokenData:
     """Read samples of people in some splits.
 
     Raises:

@@ -14,6 +14,7 @@ from genlca_method.latents.command import LatentsConfig
 from genlca_method.latents.measuring import measured
 from genlca_method.latents.rendering import TokenRenderer, cameras_at, random_angles
 from genlca_method.latents.token_data import TokenData, masked_statistics, token_data
+from genlca_method.tokens.several import AnyShards
 from genlca_method.tokens.shards import TokenShards
 from lca_method.checkpoints import fingerprint
 from lca_method.trained_network import TrainedNetwork, load_network
@@ -60,7 +61,7 @@ def train(config: LatentsConfig) -> None:
     )
 
 
-def check_model(shards: TokenShards, trained: TrainedNetwork) -> None:
+def check_model(shards: AnyShards, trained: TrainedNetwork) -> None:
     """Find out whether tokens were made by a model.
 
     Raises:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,7 +14,8 @@ from genlca_method.tokens.captions import sentence
 from genlca_method.tokens.format import SampleInfo
 from genlca_method.tokens.parts import SCRIBBLES
 from genlca_method.tokens.scribbles import scribble
-from genlca_method.tokens.shards import TokenShards
+from genlca_method.tokens.several import AnyShards
+from genlca_method.transformer.given import OtherViews
 from lca_method.sampling import step_generator
 from lca_shared.tensors import Bool, Float, Tensor
 
@@ -34,11 +37,13 @@ class FlowBatch:
     pictures: tuple[dict[str, Tensor], ...]
     """Of parts, sRGB 0..1."""
     infos: tuple[SampleInfo, ...]
+    others: OtherViews
+    """The same people made of other pictures."""
 
     def to(self, device: torch.device | str) -> "FlowBatch":
         """With latents, validity and shapes on another device."""
         latents, valid, shapes = self.latents.to(device), self.valid.to(device), self.shapes.to(device)
-        return replace(self, latents=latents, valid=valid, shapes=shapes)
+        return replace(self, latents=latents, valid=valid, shapes=shapes, others=self.others.to(device))
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class FlowPeople:
     """All samples of some splits as latents in memory; pictures are read when they are drawn, and the first
     :data:`KEPT` stay in memory."""
 
-    shards: TokenShards
+    shards: AnyShards
     data: TokenData
     latents: Float[Tensor, "samples anchors latent"]
     _kept: dict[int, tuple[SampleInfo, dict[str, Tensor]]] = field(default_factory=dict, repr=False)
@@ -54,7 +59,7 @@ class FlowPeople:
     @staticmethod
     @torch.no_grad()
     def open(
-        shards: TokenShards, splits: Sequence[str], autoencoder: TokenAutoencoder, hidden: bool = True
+        shards: AnyShards, splits: Sequence[str], autoencoder: TokenAutoencoder, hidden: bool = True
     ) -> "FlowPeople":
         """Encode the samples of people in some splits.
 
@@ -72,22 +77,37 @@ class FlowPeople:
     def __len__(self) -> int:
         return len(self.latents)
 
+    @cached_property
+    def same_person(self) -> tuple[tuple[int, ...], ...]:
+        """Of each row, the other rows of the same person."""
+        people = [self.shards.person(index) for index in self.data.indices]
+        rows: dict[tuple[Path, str], list[int]] = {}
+        for row, person in enumerate(people):
+            rows.setdefault(person, []).append(row)
+        return tuple(tuple(other for other in rows[person] if other != row) for row, person in enumerate(people))
+
     def shape_statistics(self) -> tuple[Float[Tensor, "coefficients"], Float[Tensor, "coefficients"]]:
         """Mean and deviation of each coefficient; of a single sample the deviation is 1."""
         shapes = self.data.shapes
         deviation = shapes.std(dim=0) if len(shapes) > 1 else torch.ones(shapes.shape[1])
         return shapes.mean(dim=0), deviation
 
-    def drawn(self, seed: int, step: int, slots: range, said: float = 1.0, scribbled: float = 0.0) -> FlowBatch:
+    def drawn(
+        self, seed: int, step: int, slots: range, said: float = 1.0, scribbled: float = 0.0, shifted: float = 0.0
+    ) -> FlowBatch:
         """The samples in some slots of a step: what a slot holds depends on seed, step and slot alone, so that several
         devices see together what one would have seen.
 
         Args: seed; step; slots; probability of each clause in half of the captions that are made from attributes (below
             1 their clauses also come in any order, so that none is learnt by heart); probability that a line drawing
-            takes the place of a part's picture.
+            takes the place of a part's picture; how far pictures are moved and scaled at most, a share of their side.
         """
         generators = [step_generator(seed, step, slot) for slot in slots]
-        batch = self.batch([int(generator.integers(len(self))) for generator in generators])
+        rows = [int(generator.integers(len(self))) for generator in generators]
+        others = [_one_of(self.same_person[row], generator) for row, generator in zip(rows, generators)]
+        batch = self.batch(rows, others)
+        if shifted > 0.0:
+            batch = replace(batch, pictures=tuple(moved(g, shifted, r) for g, r in zip(batch.pictures, generators)))
         if scribbled > 0.0:
             pictures = tuple(
                 {
@@ -108,9 +128,15 @@ class FlowPeople:
         ]
         return replace(batch, captions=tuple(captions))
 
-    def batch(self, rows: Sequence[int]) -> FlowBatch:
-        """Some samples."""
+    def batch(self, rows: Sequence[int], others: Sequence[int | None] | None = None) -> FlowBatch:
+        """Some samples.
+
+        Args: which; of each the row that shows the same person in other pictures, if one is wanted and there.
+        """
         samples = [self._conditions(row) for row in rows]
+        elsewhere = [None] * len(rows) if others is None else others
+        there = torch.tensor([other is not None for other in elsewhere])
+        other_rows = [row if other is None else other for row, other in zip(rows, elsewhere)]
         return FlowBatch(
             self.latents[list(rows)],
             self.data.valid[list(rows)],
@@ -118,6 +144,7 @@ class FlowPeople:
             tuple(info.caption for info, _ in samples),
             tuple({name: picture.float() / 255 for name, picture in pictures.items()} for _, pictures in samples),
             tuple(info for info, _ in samples),
+            OtherViews(self.latents[other_rows], self.data.valid[other_rows] & there[:, None]),
         )
 
     def _conditions(self, row: int) -> tuple[SampleInfo, dict[str, Tensor]]:
@@ -137,3 +164,19 @@ def _told(info: SampleInfo, said: float, generator: np.random.Generator) -> str:
         return [words[index] for index in generator.permutation(len(words))]
 
     return sentence(info.attributes, lambda: bool(generator.random() < said), ordered)
+
+
+def _one_of(rows: Sequence[int], generator: np.random.Generator) -> int | None:
+    return rows[int(generator.integers(len(rows)))] if rows else None
+
+
+def moved(pictures: dict[str, Tensor], most: float, generator: np.random.Generator) -> dict[str, Tensor]:
+    """Pictures of parts on white, each scaled and shifted a little: nobody's are cut alike."""
+    if not pictures:
+        return pictures
+    found, draws = {}, torch.from_numpy(generator.uniform(-most, most, (len(pictures), 3))).float()
+    for (name, picture), draw in zip(pictures.items(), draws):
+        affine = torch.cat([(1 + draw[:1]).expand(2).diag(), 2 * draw[1:, None]], dim=1)[None]
+        grid = torch.nn.functional.affine_grid(affine, [1, *picture.shape], align_corners=False)
+        found[name] = 1 + torch.nn.functional.grid_sample(picture[None] - 1, grid, align_corners=False)[0]
+    return found

@@ -9,7 +9,7 @@ import torch
 
 from genlca_method.conditioning.tokens import ConditionTokens
 from genlca_method.transformer.flow_config import FlowConfig
-from genlca_method.transformer.given import drawn_given
+from genlca_method.transformer.given import OtherViews, drawn_given
 from genlca_method.transformer.mmdit import GenLCATransformer
 from lca_shared.tensors import Bool, Float, Tensor
 
@@ -47,6 +47,8 @@ def flow_losses(
     conditions: ConditionTokens,
     config: FlowConfig,
     generator: torch.Generator | None = None,
+    others: OtherViews | None = None,
+    parts: Bool[Tensor, "parts anchors"] | None = None,
 ) -> dict[str, Float[Tensor, ""]]:
     """Weighted losses of a step: ``latents`` (mean squared error of velocities over valid anchors that are not given)
     and ``shape``.
@@ -59,15 +61,21 @@ def flow_losses(
         conditions: of each person.
         config: levels and weights.
         generator: of noise and levels, on the CPU.
+        others: the same people made of other pictures, for completions.
+        parts: anchors of each part of the body, for edits.
     """
     levels = drawn_levels(len(latents), config, latents.shape[1], generator).to(latents)
     noise, shape_noise = (torch.randn(x.shape, generator=generator).to(latents) for x in (latents, shape))
     noisy = torch.lerp(latents, noise, levels[:, None, None])
     noisy_shape = torch.lerp(shape, shape_noise, levels[:, None])
     shown = valid if config.placeholder else None
-    given = drawn_given(model.positions, len(latents), config.given, generator) if config.given else None
-    if given is not None:
-        noisy = torch.where(given.anchors[..., None], latents, noisy)
+    given = None
+    if config.given:
+        seen = None if others is None else others.valid
+        given, elsewhere = drawn_given(model.positions, len(latents), config.given, generator, parts, seen)
+        clean = latents if others is None else torch.where(elsewhere[:, None, None], others.latents, latents)
+        noisy = torch.where(given.anchors[..., None], clean, noisy)
+        shown = None if shown is None else shown | (given.anchors & elsewhere[:, None])
         noisy_shape = torch.where(given.shape[:, None], shape, noisy_shape)
     found, found_shape = model(noisy, noisy_shape, levels * TIMESTEPS, conditions, shown, given)
     errors = (found - (noise - latents)).square().mean(dim=-1)

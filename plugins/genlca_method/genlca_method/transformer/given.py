@@ -11,9 +11,11 @@ import torch
 from lca_shared.tensors import Bool, Float, Tensor
 
 _LEAST, _MOST = 0.15, 0.85
-"""Share of the anchors that are given."""
+"""Share of the anchors on one side of a plane, or outside of a slab."""
 _SHAPE_TOO = 0.7
 """Of the people with given anchors, those whose body shape is given as well."""
+_CHANGED = 0.35
+"""Probability that a part of the body is not given, each on its own."""
 
 
 @dataclass(frozen=True)
@@ -28,24 +30,80 @@ class Given:
         return Given(torch.cat([self.anchors, self.anchors]), torch.cat([self.shape, self.shape]))
 
 
+@dataclass(frozen=True)
+class OtherViews:
+    """The same people made of other pictures."""
+
+    latents: Float[Tensor, "people anchors latent"]
+    """Normalised; of anchors that are not valid anything."""
+    valid: Bool[Tensor, "people anchors"]
+    """Nowhere = there are no other pictures of the person."""
+
+    def to(self, device: torch.device | str) -> "OtherViews":
+        """On another device."""
+        return OtherViews(self.latents.to(device), self.valid.to(device))
+
+
 def drawn_given(
-    positions: Float[Tensor, "anchors 3"], people: int, share: float, generator: torch.Generator | None = None
-) -> Given:
-    """Some of the people are given their anchors on one side of a random plane, or outside of a slab (half of them).
+    positions: Float[Tensor, "anchors 3"],
+    people: int,
+    share: float,
+    generator: torch.Generator | None = None,
+    parts: Bool[Tensor, "parts anchors"] | None = None,
+    others: Bool[Tensor, "people anchors"] | None = None,
+) -> tuple[Given, Bool[Tensor, "people"]]:
+    """Some of the people are given some of their anchors, in one of three ways, each of a third of them:
 
-    Planes look in any direction: as pictures from one side would show them, or above and below the waist.
+    - what other pictures of them show, as these tell it: completing an avatar;
+    - whole parts of the body but some: an edit;
+    - what lies on one side of a random plane through the body, or outside of a slab (half of these).
 
-    Args: points of the anchors, metres; number of people; share of people who are given anything; of the draws (CPU).
+    Args:
+        positions: points of the anchors, metres.
+        people: how many.
+        share: of the people who are given anything.
+        generator: of the draws (CPU).
+        parts: anchors of each part of the body; None = nobody is given whole parts.
+        others: anchors that other pictures of each person show; a plane takes the place of no such pictures. None =
+            there are none of anybody.
+
+    Returns:
+        What is given, and whose comes from other pictures.
     """
-    points = positions.cpu() - positions.cpu().mean(dim=0)
+    chance = torch.rand(people, 4, generator=generator)
+    some, way = torch.rand(people, generator=generator) < share, chance[:, 3]
+    anchors = planes(positions, chance, generator)
+    if parts is not None:
+        changed = torch.rand(people, len(parts), generator=generator) < _CHANGED
+        changed[torch.arange(people), torch.randint(len(parts), (people,), generator=generator)] = True
+        whole = ~((changed.float() @ parts.cpu().float()) > 0)
+        anchors = torch.where(((way > 1 / 3) & (way < 2 / 3))[:, None], whole, anchors)
+    elsewhere = torch.zeros(people, dtype=torch.bool)
+    if others is not None:
+        elsewhere = some & (way < 1 / 3) & others.any(dim=1).cpu()
+        anchors = torch.where(elsewhere[:, None], others.cpu(), anchors)
+    given = Given(
+        (anchors & some[:, None]).to(positions.device), (some & (chance[:, 2] < _SHAPE_TOO)).to(positions.device)
+    )
+    return given, elsewhere.to(positions.device)
+
+
+def planes(
+    positions: Float[Tensor, "anchors 3"], chance: Float[Tensor, "people n"], generator: torch.Generator | None = None
+) -> Bool[Tensor, "people anchors"]:
+    """One side of a random plane through the body, or what lies outside of a slab.
+
+    Planes look in any direction: as pictures from one side would show a person, or above and below the waist.
+
+    Args: points of the anchors, metres; numbers between 0 and 1: the first says which of the two, the second how many
+        anchors; of the planes (CPU).
+    """
+    people, points = len(chance), positions.cpu() - positions.cpu().mean(dim=0)
     points = points / points.std(dim=0).clamp(min=1e-6)
     direction = torch.randn(people, 3, generator=generator)
     along = points @ torch.nn.functional.normalize(direction, dim=-1).mT
-    chance = torch.rand(people, 3, generator=generator)
     middle = along[torch.randint(len(points), (people,), generator=generator), torch.arange(people)]
     along = torch.where(chance[:, 0] < 0.5, along, (along - middle).abs()).mT
     kept = _LEAST + (_MOST - _LEAST) * chance[:, 1]
     ranks = along.argsort(dim=1, descending=True).argsort(dim=1)
-    some = torch.rand(people, generator=generator) < share
-    anchors = (ranks < kept[:, None] * len(points)) & some[:, None]
-    return Given(anchors.to(positions.device), (some & (chance[:, 2] < _SHAPE_TOO)).to(positions.device))
+    return ranks < kept[:, None] * len(points)

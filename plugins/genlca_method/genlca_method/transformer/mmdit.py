@@ -55,11 +55,13 @@ class GenLCATransformer(ModelMixin, ConfigMixin):
         patch: int = 1,
         conditioning: dict[str, Any] | None = None,
         modalities: int = 7,
+        image_norm: bool = True,
     ):
         """Args: number of anchors and of numbers of each; of the body's shape; lengths of a text's and a picture's
         feature vectors; the streams' width; layers; attention heads; width of the perceptrons over the streams'; of the
         code of the anchors' points; anchors that are read as one token; the encoders of conditions as plain values,
-        kept for those who sample; how many of ``MODALITIES`` it knows (the first 7 are without line drawings)."""
+        kept for those who sample; how many of ``MODALITIES`` it knows (the first 7 are without line drawings); whether
+        features of pictures are normalised: pixels, which say how bright things are, must not be."""
         super().__init__()
         self.gradient_checkpointing = False
         self.frequencies = fourier_frequencies
@@ -79,7 +81,9 @@ class GenLCATransformer(ModelMixin, ConfigMixin):
         self.conditions_in = nn.ModuleDict(
             {
                 "text": nn.Sequential(nn.LayerNorm(text_channels), nn.Linear(text_channels, width)),
-                "image": nn.Sequential(nn.LayerNorm(image_channels), nn.Linear(image_channels, width)),
+                "image": nn.Sequential(
+                    nn.LayerNorm(image_channels) if image_norm else nn.Identity(), nn.Linear(image_channels, width)
+                ),
             }
         )
         self.modality = nn.Embedding(modalities, width)
