@@ -72,6 +72,8 @@ class Options:
     test_pictures: int = 4
     """Of each."""
     nodes: int = 512
+    cloth_surface: bool = True
+    """``DeformerConfig.cloth_surface``, of the model with nodes."""
     lr: float = 5e-4
     mask: float = 0.1
     """Weight of the outline: with little, cloth that is missing costs more than cloth where there is none, and shapes
@@ -169,8 +171,9 @@ def _resumed(arms: dict[str, Arm], options: Options) -> int:
 
 def _arm(name: str, trained: TrainedNetwork, options: Options) -> Arm:
     nodes = options.nodes if name == "with" else 0
+    deformer = DeformerConfig(nodes=nodes, hidden=64, cloth_surface=options.cloth_surface and nodes > 0)
     torch.manual_seed(options.seed)
-    network = LCA(replace(trained.network.config, deformer=DeformerConfig(nodes=nodes, hidden=64)), trained.body)
+    network = LCA(replace(trained.network.config, deformer=deformer), trained.body)
     missing, unexpected = network.load_state_dict(trained.network.state_dict(), strict=False)
     assert not unexpected and all(key.startswith("node_head.") for key in missing)
     heads = [value for key, value in network.requires_grad_(False).named_parameters() if key.startswith(HEADS)]
@@ -260,7 +263,7 @@ def _render(gaussians, cameras, background):
 
 
 def _measure(data: str, name: str, model: TrainedNetwork, test_set: TestSet, lpips: LPIPS) -> Measured:
-    """Means over people of means over their pictures."""
+    """A model on a test set."""
     of_people = []
     for draw in test_set.draws:
         code, own = None, []
@@ -281,7 +284,7 @@ def _measure(data: str, name: str, model: TrainedNetwork, test_set: TestSet, lpi
             }
             own.append(values)
         of_people.append({key: fmean(value[key] for value in own) for key in own[0]})
-    return Measured(data, name, len(of_people), {k: fmean(p[k] for p in of_people) for k in of_people[0]})
+    return Measured(data, name, of_people)
 
 
 def with_surroundings(garment: Tensor, person: Tensor) -> Tensor:

@@ -1,7 +1,9 @@
 """The table and the pictures of ``benchmarks.garment``."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean, stdev
 
 import numpy as np
 import torch
@@ -20,25 +22,37 @@ class Measured:
 
     data: str
     model: str
-    people: int
-    means: Mapping[str, float]
-    """``person``, ``psnr``, ``around``: dB; ``l1``; ``lpips``; ``split``: mm. psnr, l1 and lpips are on the garment's
+    people: Sequence[Mapping[str, float]]
+    """Of each person: means over their pictures.
+
+    ``person``, ``psnr``, ``around``: dB; ``l1``; ``lpips``; ``split``: mm. psnr, l1 and lpips are on the garment's
     pixels, where there is one, else on the person's; around also on the background beside them."""
+
+    @property
+    def means(self) -> dict[str, float]:
+        """Over people."""
+        return {key: fmean(person[key] for person in self.people) for key in self.people[0]}
 
 
 def print_table(measured: Sequence[Measured]) -> None:
-    """As Markdown; ``with - without`` below each test set."""
+    """As Markdown; below each test set what nodes win, with the standard error over its people."""
     print("| test people | model | L1 | LPIPS | PSNR (dB) | with beside (dB) | whole person (dB) | split (mm) |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for one in measured:
         m = one.means
         decibels = " | ".join(f"{m[key]:.2f}" for key in ("psnr", "around", "person"))
         numbers = f"{m['l1']:.4f} | {m['lpips']:.4f} | {decibels} | {m['split']:.1f}"
-        print(f"| {one.data} ({one.people}) | {one.model} | {numbers} |")
-    found = {(one.data, one.model): one.means for one in measured}
+        print(f"| {one.data} ({len(one.people)}) | {one.model} | {numbers} |")
+    found = {(one.data, one.model): one.people for one in measured}
     for data in dict.fromkeys(one.data for one in measured if one.model == "with"):
-        gain, around = (found[data, "with"][key] - found[data, "without"][key] for key in ("psnr", "around"))
-        print(f"{data}: with nodes {gain:+.2f} dB, with what is beside it {around:+.2f} dB")
+        pairs = list(zip(found[data, "with"], found[data, "without"]))
+        gain, around = ([w[key] - o[key] for w, o in pairs] for key in ("psnr", "around"))
+        print(f"{data}: with nodes {_with_error(gain)} dB, with what is beside it {_with_error(around)} dB")
+        print("  of each: " + ", ".join(f"{one:+.1f}/{other:+.1f}" for one, other in zip(gain, around)))
+
+
+def _with_error(values: Sequence[float]) -> str:
+    return f"{fmean(values):+.2f} ± {stdev(values) / len(values) ** 0.5 if len(values) > 1 else math.nan:.2f}"
 
 
 def stride_sheet(data: str, models: Mapping[str, TrainedNetwork], test_set: TestSet) -> list[np.ndarray]:

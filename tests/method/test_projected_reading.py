@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from lca_method.batch import ReferenceFit, ReferenceViews
@@ -31,9 +32,9 @@ def views(body: CompactBody, bent: float) -> ReferenceViews:
     return ReferenceViews(image[None], whole, torch.zeros(1, 3, 16, 16), no_face, fit)
 
 
-def model(config: LCAConfig, body: CompactBody, nodes: int, gate: float = 0.0) -> LCA:
+def model(config: LCAConfig, body: CompactBody, nodes: int, gate: float = 0.0, cloth: bool = False) -> LCA:
     torch.manual_seed(0)
-    deformer = DeformerConfig(nodes=nodes, hidden=8, reach=0.5, joint_steps=20)
+    deformer = DeformerConfig(nodes=nodes, hidden=8, reach=0.5, joint_steps=20, cloth_surface=cloth)
     network = LCA(replace(config, projected_colors=True, projected_outline=True, deformer=deformer), body)
     if network.node_head is not None:
         leg = body.active.joints.tolist().index(body.joint_names.index("upperleg01.L"))
@@ -41,13 +42,16 @@ def model(config: LCAConfig, body: CompactBody, nodes: int, gate: float = 0.0) -
     return network.requires_grad_(False)
 
 
-def test_closed_gates_read_what_the_template_reads(config: LCAConfig, body: CompactBody) -> None:
-    plain, nodal = model(config, body, 0), model(config, body, 24)
+@pytest.mark.parametrize("cloth", [False, True])
+def test_closed_gates_read_what_the_template_reads(config: LCAConfig, body: CompactBody, cloth: bool) -> None:
+    plain, nodal = model(config, body, 0), model(config, body, 24, cloth=cloth)
     nodal.load_state_dict(plain.state_dict(), strict=False)
     seen, shape = views(body, 0.5), torch.zeros(len(body.shape_names))
     one, other = (network.read(seen, shape) for network in (plain, nodal))
     assert one.color_logits is not None and other.color_logits is not None
+    assert one.start is not None and other.start is not None
     assert torch.equal(one.color_logits, other.color_logits)
+    assert torch.equal(one.start.offsets, other.start.offsets)
 
 
 def test_open_gates_read_where_the_nodes_carry_a_point(config: LCAConfig, body: CompactBody) -> None:

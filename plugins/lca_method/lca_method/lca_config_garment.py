@@ -46,13 +46,15 @@ lca_garment = MethodSpecification(
 )
 
 lca_garment_small = MethodSpecification(
-    config=_garment(_small(), "lca-garment-small", DeformerConfig(nodes=512, hidden=64)),
+    config=_garment(_small(), "lca-garment-small", DeformerConfig(nodes=512, hidden=64, cloth_surface=True)),
     description="lca-pretrain-small's model, trained further with nodes that carry loose garments; data: lca-wild.",
 )
 
 lca_garment_tiny = MethodSpecification(
     config=_garment(
-        cast(LCATrainerConfig, lca_posttrain_tiny.config), "lca-garment-tiny", DeformerConfig(nodes=192, hidden=48)
+        cast(LCATrainerConfig, lca_posttrain_tiny.config),
+        "lca-garment-tiny",
+        DeformerConfig(nodes=192, hidden=48, cloth_surface=True),
     ),
     description="lca-posttrain-tiny with nodes that carry loose garments: --pipeline.model.pretrained RUN.",
 )

@@ -13,8 +13,9 @@ from lca_method.expression_training import (
 )
 from lca_method.losses import LossConfig, total
 from lca_method.losses.code_losses import CodeViews
-from lca_method.losses.node_motion import NodeMotion, leg_joints
+from lca_method.losses.node_motion import NodeMotion
 from lca_method.losses.total import code_terms
+from lca_method.networks.cloth_surface import leg_joints
 from lca_method.networks.lca import LCA
 from lca_method.networks.subject import SubjectCode
 from lca_method.relit_targets import relit_targets

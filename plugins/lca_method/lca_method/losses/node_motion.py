@@ -2,10 +2,7 @@
 
 from dataclasses import dataclass
 
-import torch
-
 from lca_method.networks.node_skinning import NodeSkinning
-from lca_shared.body.compact_body import CompactBody
 from lca_shared.rotations import matrix_to_six_numbers, six_numbers_to_matrix
 from lca_shared.skinning import apply_blended, blend_transforms
 from lca_shared.tensors import Bool, Float, Tensor
@@ -42,12 +39,6 @@ class NodeMotion:
         knees, which is none of its business. It takes no gradients: closing a gate is the sparsity's to pay for."""
         gates = self.nodes.gates.detach()
         return 0.5 * (gates[..., None] + _linked(gates[..., None], self.nodes.graph.links)[..., 0])
-
-
-def leg_joints(body: CompactBody) -> Bool[Tensor, "joints"]:
-    """Which of a body's joints that move are those of legs, below the hips."""
-    names = [body.joint_names[joint] for joint in body.active.joints.tolist()]
-    return torch.tensor([name.startswith(("upperleg", "lowerleg", "foot", "toe")) for name in names])
 
 
 def _linked(values: Float[Tensor, "*b nodes channels"], links: Tensor) -> Float[Tensor, "*b nodes links channels"]:

@@ -83,7 +83,10 @@ class LCA(nn.Module, PretrainedNetwork):
         self.canonical_head = None if alone else heads.CanonicalHead(width, each, config.heads)
         self.driving_vector = DrivingVector(len(body.driven_joints), len(body.expression_names), config.driving)
         self.pose_head = heads.PoseDependentHead(width, self.driving_vector.width, each, config.heads, alone)
-        self.node_head = NodeHead(width, body.active, config.deformer) if config.deformer.nodes else None
+        if config.deformer.cloth_surface and not config.projected_outline:
+            raise UserError("deformer.cloth_surface needs projected_outline.")
+        sizes = (width, body.active, config.deformer, fourier_width(_POINT_FREQUENCIES))
+        self.node_head = NodeHead(*sizes) if config.deformer.nodes else None
         self.relight = Relight(config.relight, width, config.heads.hidden, each) if config.relight.lobes else None
         placement = place(body, config.placement)
         self.register_buffer("token_faces", placement.tokens.faces)
@@ -290,6 +293,8 @@ class LCA(nn.Module, PretrainedNetwork):
         self.offset_shares = offset_shares(body, gaussians, self.config.bare_offsets)
         self._point_body = body_at(body, gaussians)
         self._normals = gaussians.normals(body.template_vertices, body.faces)
+        if self.node_head is not None and self.node_head.surface is not None:
+            self.node_head.surface.read_template(self._point_body, body)
         self.point_code = fourier_features(self._point_body.template_vertices, _POINT_FREQUENCIES)
         if self.config.heads.initial_flatness == 1.0:
             self.initial_quaternions = self._normals.new_tensor([1.0, 0.0, 0.0, 0.0]).repeat(len(self._normals), 1)

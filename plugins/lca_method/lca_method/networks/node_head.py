@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from lca_method.networks.cloth_surface import ClothSurface
 from lca_method.networks.fourier import fourier_features, fourier_width
 from lca_method.networks.node_graph import node_graph
 from lca_method.networks.node_skinning import NodeSkinning, of_followers
@@ -32,6 +33,9 @@ class DeformerConfig:
     deviation over the nodes around it."""
     joint_steps: int = 4
     """Only joints so many steps along the skeleton from a node's own may carry it: a hem hangs beside hands."""
+    cloth_surface: bool = False
+    """Start the Gaussians that nodes carry where the reference views' masks say that a skirt is (not in the paper;
+    needs ``LCAConfig.projected_outline``)."""
 
 
 _FREQUENCIES = 4
@@ -47,8 +51,8 @@ class NodeHead(nn.Module):
     The last layer starts at zero: so do the gates, and every Gaussian has the template's skinning weights to the bit.
     """
 
-    def __init__(self, width: int, rig: ActiveRig, config: DeformerConfig):
-        """Args: token width; the joints that move; sizes."""
+    def __init__(self, width: int, rig: ActiveRig, config: DeformerConfig, position_code: int):
+        """Args: token width; the joints that move; sizes; length of the points' position code."""
         super().__init__()
         self.config = config
         self.register_buffer("steps", joint_steps(rig), persistent=False)
@@ -60,6 +64,7 @@ class NodeHead(nn.Module):
         self.last = nn.Linear(config.hidden if parts else inputs, 1 + len(rig.joints))
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
+        self.surface = ClothSurface(position_code) if config.cloth_surface else None
 
     steps: Tensor
 

@@ -58,8 +58,9 @@ def outline_profile(
     masks: Float[Tensor, "*b views 1 h w"],
     cameras: Cameras,
     spacing: float,
+    along: tuple[float, ...] = DISTANCES,
 ) -> Float[Tensor, "*b points features"]:
-    """For each of :data:`DISTANCES`: how much of the person, of the body's silhouette and of the person beyond it is
+    """For each of the distances: how much of the person, of the body's silhouette and of the person beyond it is
     met, mean over views that see the normal from the side; whether every view that shows the place shows the person
     there; and how much the views see the normal from the side at all.
 
@@ -69,16 +70,17 @@ def outline_profile(
         masks: person masks of the views.
         cameras: of the views.
         spacing: typical distance of neighbouring points, metres; sets how coarse the body's silhouette is.
+        along: distances, metres along the normals.
     """
     *batch, views, count, _ = points.shape
-    distances = points.new_tensor(DISTANCES)
+    distances = points.new_tensor(along)
     places = points[..., None, :] + distances[:, None] * normals[..., None, :]
     pixels, depth = project(cameras, places.flatten(-3, -2))
     grid = on_picture(pixels / pixels.new_tensor([cameras.width, cameras.height]) * 2 - 1)
     shown = ((grid.abs() < 1).all(dim=-1) & (depth > 0)).unflatten(-1, (count, -1)).to(points)
     pictures = torch.cat([masks, _silhouette(points, masks, cameras, spacing)], dim=-3).flatten(0, -4)
     found = F.grid_sample(pictures, grid.flatten(0, -3)[:, :, None], align_corners=False)[..., 0]
-    person, body = found.reshape(*batch, views, 2, count, len(DISTANCES)).unbind(-3)
+    person, body = found.reshape(*batch, views, 2, count, len(along)).unbind(-3)
     to_camera = F.normalize(cameras.world_centers()[..., None, :] - points, dim=-1)
     side = (1 - (normals * to_camera).sum(-1).square()).square()[..., None] * shown
     total = side.sum(dim=-3)

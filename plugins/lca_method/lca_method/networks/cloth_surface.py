@@ -1,0 +1,134 @@
+"""Where the cloth is that nodes carry: the legs' Gaussians laid around a skirt.
+
+Weights that keep a skirt whole show only where there is cloth. Gaussians start on the legs, and half of them face the
+other leg. Here each leg's ring of points is unrolled to half an oval around both legs, its inner side to the middle in
+front and behind, and starts from there, carried by nodes as each reference view shows the person, as far out as every
+view that shows the place shows the person. A small network corrects that. It acts by how far the nodes' gates are open:
+shut, a Gaussian starts as ever. Not in the paper.
+"""
+
+from dataclasses import replace
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from lca_method.networks.gaussian_heads import GaussianStart
+from lca_shared.body.compact_body import CompactBody
+from lca_shared.tensors import Bool, Float, Tensor
+
+DISTANCES = (0.0, 0.03, 0.06, 0.1, 0.14, 0.18, 0.23, 0.28, 0.34)
+"""Metres outwards from the oval."""
+FEATURES = 4 * len(DISTANCES) + 1
+OPEN = 0.5
+"""A Gaussian lies on cloth altogether from this share of replaced weights."""
+_CORRECTION = 0.2
+"""Metres: bound of what the network adds along the direction, and to each coordinate."""
+_BAND = 0.03
+"""Metres of height over which a leg's middle and radius are averaged."""
+_BELOW_HIPS = (0.08, 0.18)
+"""Metres below the joints of the hips between which rings turn from the body's to the oval."""
+
+
+class ClothSurface(nn.Module):
+    """Profiles outwards from an oval around both legs -> starts of Gaussians on cloth."""
+
+    def __init__(self, position_code: int, hidden: int = 64):
+        """Args: length of the points' position code; width of the network."""
+        super().__init__()
+        inputs = FEATURES + position_code + 3
+        self.layers = nn.Sequential(
+            nn.Linear(inputs, hidden), nn.LeakyReLU(), nn.Linear(hidden, hidden), nn.LeakyReLU()
+        )
+        self.last = nn.Linear(hidden, 9)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+        self.register_buffer("away", torch.empty(0), persistent=False)
+        self.register_buffer("shift", torch.empty(0), persistent=False)
+
+    away: Tensor
+    shift: Tensor
+
+    def read_template(self, points: CompactBody, body: CompactBody) -> None:
+        """Args: the Gaussians' points on the template with their weights; the body model."""
+        self.away, self.shift = oval_around_legs(points.template_vertices, points.active_weights, body)
+
+    def forward(
+        self,
+        profile: Float[Tensor, "*b points features"],
+        position_code: Float[Tensor, "points code"],
+        colors: Float[Tensor, "*b points 3"],
+        share: Float[Tensor, "*b points 1"],
+        bare: GaussianStart,
+    ) -> GaussianStart:
+        """Starts of Gaussians on cloth, and of the others as they were.
+
+        Args:
+            profile: of ``outline_profile`` at :data:`DISTANCES` from the oval.
+            position_code: of the points on the template.
+            colors: sRGB.
+            share: how much of each Gaussian lies on cloth, 0..1.
+            bare: starts without cloth.
+        """
+        code = position_code.expand(*profile.shape[:-1], -1)
+        hidden = self.layers(torch.cat([profile, code, colors], dim=-1))
+        along, beside, opacities, log_scales, tint = self.last(hidden).split([1, 3, 1, 1, 3], dim=-1)
+        share = share * profile[..., 3 * len(DISTANCES), None]  # no cloth where a view shows none
+        offsets = (reach_of(profile) + _CORRECTION * along.tanh()) * self.away + _CORRECTION * beside.tanh()
+        offsets = self.shift + offsets
+        return replace(
+            bare,
+            offsets=torch.lerp(bare.offsets, offsets, share),
+            opacities=bare.opacities + (share * opacities)[..., 0],
+            log_scales=bare.log_scales + (share * log_scales)[..., 0],
+            colors=bare.colors + share * tint,
+        )
+
+
+def reach_of(profile: Float[Tensor, "*b points features"]) -> Float[Tensor, "*b points 1"]:
+    """Metres along the direction over which every view that shows the place shows the person without a gap."""
+    distances = profile.new_tensor(DISTANCES)
+    count = len(DISTANCES)
+    shown = profile[..., 3 * count : 4 * count].cumprod(dim=-1)
+    return (0.5 * (shown[..., 1:] + shown[..., :-1]) * distances.diff()).sum(dim=-1, keepdim=True)
+
+
+def oval_around_legs(
+    points: Float[Tensor, "points 3"], template: Float[Tensor, "points joints"], body: CompactBody
+) -> tuple[Float[Tensor, "points 3"], Float[Tensor, "points 3"]]:
+    """Level unit directions outwards, and how far each point is from its place on the oval, metres, at rest.
+
+    Args:
+        points: on the template: x to the side, y from front to back, z up.
+        template: skinning weights over the joints that move.
+        body: names and places of the joints.
+    """
+    on_legs = template[:, leg_joints(body)].sum(dim=-1) > 0.5
+    folded = torch.stack([points[:, 0].abs(), points[:, 1]], dim=-1)
+    seen, heights = folded[on_legs], points[on_legs, 2]
+    hips = float(body.template_joints[body.joint_names.index("upperleg01.L"), 2])
+    ankles = float(body.template_joints[body.joint_names.index("foot.L"), 2])
+    levels = torch.linspace(ankles, hips, 48, dtype=points.dtype, device=points.device)
+    near = torch.exp(-0.5 * ((levels[:, None] - heights) / _BAND).square())
+    near = near / near.sum(dim=-1, keepdim=True)
+    middles = near @ seen
+    radii = (near * torch.cdist(middles, seen)).sum(dim=-1)
+    place = ((points[:, 2] - ankles) / (hips - ankles) * (len(levels) - 1)).clamp(0, len(levels) - 1.001)
+    low, part = place.long(), place.frac()[:, None]
+    middle, radius = (torch.lerp(v[low], v[low + 1], part) for v in (middles, radii[:, None]))
+    across = folded - middle
+    angle = torch.atan2(across[:, 1], across[:, 0]) / 2
+    side = torch.where(points[:, 0] < 0, -1.0, 1.0).to(points)
+    out = torch.stack([angle.cos() * side, angle.sin(), torch.zeros_like(side)], dim=-1)
+    half = torch.cat([middle[:, :1] + radius, radius, torch.zeros_like(radius)], dim=-1)
+    depth = torch.stack([torch.zeros_like(side), middle[:, 1], points[:, 2]], dim=-1)
+    from_hips = ((hips - _BELOW_HIPS[0] - points[:, 2]) / (_BELOW_HIPS[1] - _BELOW_HIPS[0])).clamp(0, 1)
+    legs = (from_hips * on_legs * (points[:, 2] > ankles))[:, None]
+    level = F.normalize(torch.stack([points[:, 0], across[:, 1], torch.zeros_like(side)], dim=-1), dim=-1)
+    return F.normalize(torch.lerp(level, out, legs), dim=-1), legs * (depth + half * out - points)
+
+
+def leg_joints(body: CompactBody) -> Bool[Tensor, "joints"]:
+    """Which of a body's joints that move are those of legs, below the hips."""
+    names = [body.joint_names[joint] for joint in body.active.joints.tolist()]
+    return torch.tensor([name.startswith(("upperleg", "lowerleg", "foot", "toe")) for name in names])
