@@ -38,7 +38,15 @@ def _light_alone(base: LCATrainerConfig, name: str, steps: int, lobes: RelightCo
     config.pipeline.datamanager.target_size = 128
     config.pipeline.datamanager.references = (2, 4)
     config.pipeline.model.losses = LossConfig(
-        l1=0.0, person=1.0, lpips=0.0, mask=0.0, position=0.0, scale=0.0, canonical=0.0, transfer=0.02
+        l1=0.0,
+        person=10.0,
+        person_loss="squared",
+        lpips=0.0,
+        mask=0.0,
+        position=0.0,
+        scale=0.0,
+        canonical=0.0,
+        transfer=0.02,
     )
     for group in config.optimizers.values():
         group["scheduler"].warmup_steps = 20

@@ -28,8 +28,8 @@ def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]
     """A line for each field in which a checkpoint (``theirs``) differs; none: its weights fit.
 
     A field that the checkpoint is too old to know counts as equal where ours has the default. What says nothing about
-    weights may differ: how memory is saved, how faces are changed in training, and sizes of an expression encoder that
-    neither has.
+    weights may differ: how memory is saved, how faces are changed in training, what learns, and sizes of an expression
+    encoder that neither has.
     """
     ours, theirs = ({**made, "network": _of_weights(made["network"])} for made in (ours, theirs))
     return differing_fields(ours, theirs, {"network": plain(LCAConfig())})
@@ -60,6 +60,7 @@ def _of_weights(network: Mapping[str, Any]) -> dict[str, Any]:
     if driving.get("expression") == "code":
         driving["encoder"] = encoder
     relight = dict(network.get("relight", {}))
+    relight.pop("light_alone", None)  # what learns is not what there is
     if relight.get("lobes") == 0:  # off: nothing was made with its other settings
         relight = {name: relight[name] for name in ("kind", "lobes") if name in relight}
     return {**network, "transformer": transformer, "driving": driving, "relight": relight}

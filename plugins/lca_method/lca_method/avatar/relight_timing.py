@@ -55,18 +55,20 @@ def timed_relit_frames(avatar: Avatar, size: int, frames: int) -> FrameTiming:
 
         def shadow(irradiance: torch.Tensor = irradiance[0], hidden: torch.Tensor = hidden) -> tuple:
             spread = body.spread(irradiance)
-            return networks.shadows(spread, transfer.shadow_code), PoseChanges(*networks.deltas(hidden))
+            shares = networks.shadows(spread[..., :3], transfer.shadow_code)
+            return shares, spread[..., 3:], PoseChanges(*networks.deltas(hidden))
 
-        took["shadow network"], (shadows, changes) = timed(device, shadow)
+        took["shadow network"], (shadows, tint, changes) = timed(device, shadow)
 
         def light(
             gaussians: Gaussians = gaussians,
             pose: BodyPose = pose,
             shadows: torch.Tensor = shadows,
+            tint: torch.Tensor = tint,
             changes: PoseChanges = changes,
         ) -> Gaussians:
             frames = turned_frames(avatar, pose)[0]
-            return lit_gaussians(transfer, gaussians, look.lights, shadows, changes, frames=frames)
+            return lit_gaussians(transfer, gaussians, look.lights, shadows, tint, changes, frames=frames)
 
         took["diffuse light"], buffers = timed(device, light)
         took["rasterizer"], drawn = timed(

@@ -4,6 +4,7 @@ Targets are put on the background the render has; what a crop shows beyond the p
 Every term is a mean over people of a person's own mean: people on several processes then count as in one batch.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -49,6 +50,19 @@ def l1(render: Float[Tensor, "*b 3 h w"], target: Target) -> Float[Tensor, ""]:
 def l1_on_person(render: Float[Tensor, "*b 3 h w"], target: Target) -> Float[Tensor, ""]:
     """Mean absolute difference over known person pixels."""
     return _mean((render - target.images).abs(), target, target.masks * target.valid)
+
+
+def squared_on_person(render: Float[Tensor, "*b 3 h w"], target: Target) -> Float[Tensor, ""]:
+    """Mean squared difference over known person pixels.
+
+    Where what is seen cannot be known, as a shadow's edge on cloth, its best guess is the mean; L1's is the median: lit
+    or dark.
+    """
+    return _mean((render - target.images).square(), target, target.masks * target.valid)
+
+
+PERSON: dict[str, Callable[[Tensor, Target], Tensor]] = {"l1": l1_on_person, "squared": squared_on_person}
+"""``person_loss``."""
 
 
 def detail_on_person(render: Float[Tensor, "*b 3 h w"], target: Target) -> Float[Tensor, ""]:

@@ -7,7 +7,7 @@ from lca_method.batch import TargetViews
 from lca_method.losses.code_losses import CODE_LOSSES, CodeViews
 from lca_method.losses.loose_start import loose_start, remaining
 from lca_method.losses.node_motion import NodeMotion
-from lca_method.losses.photometric import alpha_loss, detail_on_person, l1, l1_on_person, lpips_loss, prepare
+from lca_method.losses.photometric import PERSON, alpha_loss, detail_on_person, l1, l1_on_person, lpips_loss, prepare
 from lca_method.losses.registry import ARAP, POSITION, SCALE, SPARSITY
 from lca_method.losses.transfer_prior import transfer_prior
 from lca_method.networks.subject import SubjectCode
@@ -24,6 +24,7 @@ class LossConfig:
     person: float = 0.0
     """Weight of L1 over person pixels alone, divided by their area (our choice; 0 = off). The paper's L1 is a mean over
     the whole picture, in which a small person counts little: a short training then makes the person fade."""
+    person_loss: Literal["l1", "squared"] = "l1"
     lpips: float = 1.0
     lpips_backbone: Literal["alex", "vgg"] = "vgg"
     lpips_from: int = 0
@@ -142,7 +143,7 @@ def total(
             continue
         terms[f"{name}_l1"] = weight * config.l1 * l1(render.colors, target)
         if config.person:
-            terms[f"{name}_person"] = weight * config.person * l1_on_person(render.colors, target)
+            terms[f"{name}_person"] = weight * config.person * PERSON[config.person_loss](render.colors, target)
         if config.mask:
             terms[f"{name}_mask"] = weight * config.mask * alpha_loss(config.mask_loss, render.alpha, target)
         if used is not None:

@@ -229,7 +229,10 @@ class LCA(nn.Module, PretrainedNetwork):
             means = self.surface_points(shape) + relative.means
             template = self.point_body.active_weights
             nodes = None if self.node_head is None else self.node_head(tokens, means, relative.means, template)
-            look = (tokens, relative.colors, relative.quaternions, self._normals)
+            transfer = None
+            if self.relight is not None:
+                normals = self.relight.normals(self, relative.means, relative.opacities)
+                transfer = self.relight.head(tokens, relative.colors, relative.quaternions, normals)
             return SubjectCode(
                 shape=shape,
                 tokens=tokens,
@@ -238,7 +241,7 @@ class LCA(nn.Module, PretrainedNetwork):
                 offsets=relative.means,
                 nodes=nodes,
                 weights=None if nodes is None else nodes.followed(template),
-                relight=None if self.relight is None else self.relight.head(*look),
+                relight=transfer,
             )
 
     def drive(self, code: SubjectCode, driving: DrivingSignal) -> tuple[Gaussians, Gaussians]:

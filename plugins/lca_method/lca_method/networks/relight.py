@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from lca_method.networks.clothed_normals import ClothedNormals
 from lca_method.networks.relight_config import RelightConfig
 from lca_method.networks.relight_diffuse import PoseChanges, lit_gaussians
 from lca_method.networks.relight_head import TransferDeltas, TransferHead
@@ -67,9 +68,9 @@ class RelightPerFrame(nn.Module):
             frames: as of ``lit_gaussians``.
         """
         irradiance = body.spread(body.irradiance(shape, pose, lights))
-        shadow = self.shadows(irradiance, transfer.shadow_code)
+        shadow = self.shadows(irradiance[..., :3], transfer.shadow_code)
         changes = None if pose_hidden is None else PoseChanges(*self.deltas(pose_hidden))
-        return lit_gaussians(transfer, gaussians, lights, shadow, changes, albedo, frames)
+        return lit_gaussians(transfer, gaussians, lights, shadow, irradiance[..., 3:], changes, albedo, frames)
 
 
 class Relight(nn.Module):
@@ -82,6 +83,7 @@ class Relight(nn.Module):
         self.head = TransferHead(width, gaussians_per_token, config)
         self.per_frame = RelightPerFrame(config, pose_hidden, gaussians_per_token)
         self._shadow_body: tuple[CompactBody, ShadowBody] | None = None
+        self._clothed_normals: tuple[CompactBody, ClothedNormals] | None = None
 
     def shadow_body(self, network: "LCA") -> ShadowBody:
         """The body that throws shadows, made when first asked for.
@@ -96,6 +98,22 @@ class Relight(nn.Module):
             layout = shadow_layout(network.body, tokens, gaussians, self.config.occluder_cell)
             self._shadow_body = (at_gaussians, ShadowBody.of(network.body, tokens, layout))
         return self._shadow_body[1]
+
+    def normals(
+        self, network: "LCA", offsets: Float[Tensor, "*b gaussians 3"], opacities: Float[Tensor, "*b gaussians"]
+    ) -> Float[Tensor, "*b gaussians 3"]:
+        """What the Gaussians' normals begin as: at rest, outward, unit.
+
+        Args:
+            network: that this is a part of.
+            offsets: of the Gaussians from their points, metres.
+            opacities: of the Gaussians.
+        """
+        if self._clothed_normals is None or self._clothed_normals[0] is not network.point_body:
+            gaussians = SurfacePoints(network.gaussian_faces, network.gaussian_barycentric)
+            found = ClothedNormals.of_points(network.body, gaussians, self.config.occluder_cell)
+            self._clothed_normals = (network.point_body, found)
+        return self._clothed_normals[1].of(offsets, opacities, self.config.clothed_normals)
 
 
 def relit(buffers: Gaussians, camera: Cameras, lights: Lights, draw: Draw) -> Shaded:

@@ -15,8 +15,10 @@ class RelightConfig:
     reference_light: float = 0.83
     """What a white matt surface sends back in the light of the reference pictures: a Gaussian's albedo starts as its
     colour, in linear light, over this (an upright surface at 1 m in the fully lit pattern of ``lca-data synth``)."""
+    clothed_normals: float = 0.5
+    """Normals begin as this share of the clothed person's (see ``ClothedNormals``) and the rest of the bare body's."""
     tilt: float = 0.6
-    """Bound of what is added to a coordinate of the body's normal."""
+    """Bound of what is added to a coordinate of that normal."""
     lobe_range: float = 0.3
     """Bound of a lobe's number in each band."""
     shadow_hidden: int = 24

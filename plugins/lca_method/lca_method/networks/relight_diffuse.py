@@ -31,6 +31,7 @@ def lit_gaussians(
     gaussians: Gaussians,
     lights: Lights,
     shadow: Float[Tensor, "*b gaussians"],
+    tint: Float[Tensor, "*b gaussians 3"],
     changes: PoseChanges | None = None,
     albedo: bool = False,
     frames: Float[Tensor, "*b gaussians 3 3"] | None = None,
@@ -42,6 +43,7 @@ def lit_gaussians(
         gaussians: driven, world.
         lights: ``[*b]``, or without batch axes.
         shadow: how much of the light reaches each.
+        tint: factor on that of red, green and blue; together they let no more through than 1.
         changes: what driving changes.
         albedo: with the channels of the albedo.
         frames: that the transfer's directions are kept in; None = the Gaussians' own. A pose-dependent head turns round
@@ -55,7 +57,7 @@ def lit_gaussians(
     normals = (frames @ local[..., None])[..., 0]
     axes = (transfer.lobe_axes @ frames.mT) if transfer.lobe_axes.shape[-2] else transfer.lobe_axes
     light = diffuse_light(normals, openness, axes, transfer.lobe_bands, gaussians.means.detach(), lights)
-    radiance = transfer.albedo * light * shadow[..., None]
+    radiance = transfer.albedo * light * (shadow[..., None] * tint).clamp(max=1)
     parts = [radiance, normals, transfer.roughness[..., None], transfer.specular[..., None], shadow[..., None]]
     parts += [transfer.albedo] if albedo else []
     batch = gaussians.means.shape[:-1]

@@ -20,8 +20,8 @@ _UP = (0.0, 0.0, 1.0)
 class TransferHead(nn.Module):
     """Replaces the canonical head's colours (Section 3.4, after arXiv 2501.14726).
 
-    Before training: albedo is the colour over the references' light, normals are the body's, lobes are zero, shine is
-    faint.
+    Before training: albedo is the colour over the references' light, normals are those of the clothed body, lobes are
+    zero, shine is faint.
     """
 
     def __init__(self, width: int, gaussians_per_token: int, config: RelightConfig):
@@ -45,7 +45,7 @@ class TransferHead(nn.Module):
         tokens: Float[Tensor, "*b tokens width"],
         colors: Float[Tensor, "*b gaussians 3"],
         quaternions: Float[Tensor, "*b gaussians 4"],
-        normals: Float[Tensor, "gaussians 3"],
+        normals: Float[Tensor, "*b gaussians 3"],
     ) -> Transfer:
         """Transfer of each Gaussian.
 
@@ -53,7 +53,7 @@ class TransferHead(nn.Module):
             tokens: geometric tokens after the encoder.
             colors: sRGB 0..1, of the canonical Gaussians.
             quaternions: of the canonical Gaussians: the frames that directions are kept in.
-            normals: of the body at rest, outward, unit.
+            normals: to begin with, at rest, outward, unit (``Relight.normals``).
         """
         config = self.config
         values = self.last(self.layers(tokens)).unflatten(-1, (self.each, -1)).flatten(-3, -2)
@@ -61,7 +61,7 @@ class TransferHead(nn.Module):
         start = torch.logit(to_linear(colors) / config.reference_light, eps=0.01)
         turned = quaternion_to_matrix(quaternions).detach()
         lobes = torch.arange(config.lobes, device=tokens.device)
-        about = torch.where((lobes % 2 == 0)[:, None], normals[:, None], normals.new_tensor(_UP))
+        about = torch.where((lobes % 2 == 0)[:, None], normals[..., None, :], normals.new_tensor(_UP))
         axes = F.normalize(about + axes.unflatten(-1, (-1, 3)).tanh(), dim=-1, eps=1e-4)
         return Transfer(
             albedo=(start + albedo).sigmoid(),

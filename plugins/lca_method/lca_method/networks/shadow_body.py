@@ -66,19 +66,18 @@ class ShadowBody:
     @torch.no_grad()
     def light(
         self, shape: Float[Tensor, "*#b coefficients"], pose: BodyPose, lights: Lights
-    ) -> tuple[Float[Tensor, "*b places"], Float[Tensor, "*b places"], Float[Tensor, "*b 1"]]:
-        """Luminance that white matt places send back with the shadows of the body, and without; the latter's mean.
+    ) -> tuple[Float[Tensor, "*b places 3"], Float[Tensor, "*b places 3"]]:
+        """Radiance that white matt places send back with the shadows of the body, and without.
 
         Args: as of :meth:`irradiance`.
         """
         vertices, places, normals = self.posed(shape, pose)
         raised = places + LIFT * normals
         directions, strengths, distances = lights.with_keys().arriving(raised)
-        luminance = strengths.new_tensor(_LUMINANCE)
-        light = (directions * normals[..., None, :]).sum(-1).clamp(min=0) * (strengths @ luminance)
-        even = (lights.ambient @ luminance)[..., None]
+        taken = (directions * normals[..., None, :]).sum(-1).clamp(min=0)
+        even = lights.ambient[..., None, :]
         pictures = places.shape[:-2].numel()
-        seen = light.clone().reshape(pictures, *light.shape[-2:])
+        seen = (taken * (strengths.sum(-1) > 0)).reshape(pictures, *taken.shape[-2:]).clone()
         origins, meshes = (part.reshape(pictures, *part.shape[-2:]) for part in (raised, vertices))
         directions = directions.reshape(pictures, *directions.shape[-3:])
         distances = distances.reshape(pictures, *distances.shape[-2:])
@@ -93,24 +92,32 @@ class ShadowBody:
                 self.faces,
             )
             seen[picture, place[hit], which[hit]] = 0.0
-        open_light = light.sum(-1) + even
-        return seen.reshape(light.shape).sum(-1) + even, open_light, open_light.mean(dim=-1, keepdim=True)
+        shadowed, open_light = (
+            (part[..., None, :] @ strengths)[..., 0, :] for part in (seen.reshape(taken.shape), taken)
+        )
+        return shadowed + even, open_light + even
 
     def irradiance(
         self, shape: Float[Tensor, "*#b coefficients"], pose: BodyPose, lights: Lights
-    ) -> Float[Tensor, "*b places 3"]:
+    ) -> Float[Tensor, "*b places 6"]:
         """Of each place: the share of its light that no part of the body keeps away; light with shadows; light
-        without; the latter two over the person's mean, so that they do not depend on how bright it is.
+        without; the latter two over the person's mean, so that they do not depend on how bright it is. These are of
+        luminance. Then the same share of red, green and blue over the first: where the sun is kept away, what is left
+        is the sky's blue.
 
         Args:
             shape: of the person.
             pose: batch shape ``[*b]``.
             lights: batch shape ``[*b]``, or none for light that is the same in all.
         """
-        shadowed, open_light, mean = self.light(shape, pose, lights)
-        mean = mean.clamp(min=1e-6)
-        share = (shadowed + _DARK * mean) / (open_light + _DARK * mean)
-        return torch.stack([share, shadowed / mean, open_light / mean], dim=-1)
+        shadowed, open_light = self.light(shape, pose, lights)
+        luminance = shadowed.new_tensor(_LUMINANCE)
+        dim, bright = (part @ luminance for part in (shadowed, open_light))
+        mean = bright.mean(dim=-1, keepdim=True).clamp(min=1e-6)
+        share = (dim + _DARK * mean) / (bright + _DARK * mean)
+        dark = _DARK * mean[..., None]
+        of_colors = (shadowed + dark) / (open_light + dark) / share[..., None]
+        return torch.cat([torch.stack([share, dim / mean, bright / mean], dim=-1), of_colors], dim=-1)
 
     def spread(self, values: Float[Tensor, "*b places numbers"]) -> Float[Tensor, "*b gaussians numbers"]:
         """What is known at the places, at the Gaussians."""
