@@ -24,6 +24,11 @@ OPEN = 0.5
 """A Gaussian lies on cloth altogether from this share of replaced weights."""
 _CORRECTION = 0.2
 """Metres: bound of what the network adds along the direction, and to each coordinate."""
+_NO, _YES = 0.5, 0.75
+"""Share of the views up to which there is no cloth, and from which there is: it swings, and where it was in one view it
+is not in another."""
+STRETCH = 0.6
+"""Gaussians grow with this power of how much longer their ring has become."""
 _BAND = 0.03
 """Metres of height over which a leg's middle and radius are averaged."""
 _BELOW_HIPS = (0.08, 0.18)
@@ -45,13 +50,22 @@ class ClothSurface(nn.Module):
         nn.init.zeros_(self.last.bias)
         self.register_buffer("away", torch.empty(0), persistent=False)
         self.register_buffer("shift", torch.empty(0), persistent=False)
+        self.register_buffer("rings", torch.empty(0), persistent=False)
 
     away: Tensor
     shift: Tensor
+    rings: Tensor
 
     def read_template(self, points: CompactBody, body: CompactBody) -> None:
         """Args: the Gaussians' points on the template with their weights; the body model."""
-        self.away, self.shift = oval_around_legs(points.template_vertices, points.active_weights, body)
+        found = oval_around_legs(points.template_vertices, points.active_weights, body)
+        self.away, self.shift, self.rings = found
+
+    def stretched(self, reach: Float[Tensor, "*b points 1"]) -> Float[Tensor, "*b points 1"]:
+        """Logarithm of how much longer a point's ring becomes that far out: around a leg it opens to half an oval."""
+        legs, radius, wide, deep, apart = self.rings.split(1, dim=-1)
+        oval = (0.5 * ((wide + reach).square() + (deep + reach).square())).sqrt() / (2 * radius)
+        return torch.lerp((1 + reach / apart).log(), oval.clamp(min=1).log(), legs)
 
     def forward(
         self,
@@ -73,9 +87,11 @@ class ClothSurface(nn.Module):
         code = position_code.expand(*profile.shape[:-1], -1)
         hidden = self.layers(torch.cat([profile, code, colors], dim=-1))
         along, beside, opacities, log_scales, tint = self.last(hidden).split([1, 3, 1, 1, 3], dim=-1)
-        share = share * profile[..., 3 * len(DISTANCES), None]  # no cloth where a view shows none
-        offsets = (reach_of(profile) + _CORRECTION * along.tanh()) * self.away + _CORRECTION * beside.tanh()
+        share = share * cloth_shown(profile)[..., :1]  # no cloth where views show none
+        reach = reach_of(profile)
+        offsets = (reach + _CORRECTION * along.tanh()) * self.away + _CORRECTION * beside.tanh()
         offsets = self.shift + offsets
+        log_scales = log_scales + STRETCH * self.stretched(reach)
         return replace(
             bare,
             offsets=torch.lerp(bare.offsets, offsets, share),
@@ -85,18 +101,25 @@ class ClothSurface(nn.Module):
         )
 
 
+def cloth_shown(profile: Float[Tensor, "*b points features"]) -> Float[Tensor, "*b points distances"]:
+    """Whether most views that show the place show the person there: 0..1."""
+    votes = profile[..., 3 * len(DISTANCES) : 4 * len(DISTANCES)]
+    return ((votes - _NO) / (_YES - _NO)).clamp(0, 1)
+
+
 def reach_of(profile: Float[Tensor, "*b points features"]) -> Float[Tensor, "*b points 1"]:
-    """Metres along the direction over which every view that shows the place shows the person without a gap."""
+    """Metres along the direction over which most views that show the place show the person without a gap."""
     distances = profile.new_tensor(DISTANCES)
-    count = len(DISTANCES)
-    shown = profile[..., 3 * count : 4 * count].cumprod(dim=-1)
+    shown = cloth_shown(profile).cumprod(dim=-1)
     return (0.5 * (shown[..., 1:] + shown[..., :-1]) * distances.diff()).sum(dim=-1, keepdim=True)
 
 
 def oval_around_legs(
     points: Float[Tensor, "points 3"], template: Float[Tensor, "points joints"], body: CompactBody
-) -> tuple[Float[Tensor, "points 3"], Float[Tensor, "points 3"]]:
-    """Level unit directions outwards, and how far each point is from its place on the oval, metres, at rest.
+) -> tuple[Float[Tensor, "points 3"], Float[Tensor, "points 3"], Float[Tensor, "points 5"]]:
+    """Level unit directions outwards, how far each point is from its place on the oval, metres, at rest, and of its
+    ring: how far it is one of a leg (0..1), the leg's radius, half the oval's width and depth, and how far the point is
+    from the middle between the legs, metres.
 
     Args:
         points: on the template: x to the side, y from front to back, z up.
@@ -124,8 +147,11 @@ def oval_around_legs(
     depth = torch.stack([torch.zeros_like(side), middle[:, 1], points[:, 2]], dim=-1)
     from_hips = ((hips - _BELOW_HIPS[0] - points[:, 2]) / (_BELOW_HIPS[1] - _BELOW_HIPS[0])).clamp(0, 1)
     legs = (from_hips * on_legs * (points[:, 2] > ankles))[:, None]
-    level = F.normalize(torch.stack([points[:, 0], across[:, 1], torch.zeros_like(side)], dim=-1), dim=-1)
-    return F.normalize(torch.lerp(level, out, legs), dim=-1), legs * (depth + half * out - points)
+    level = torch.stack([points[:, 0], across[:, 1], torch.zeros_like(side)], dim=-1)
+    apart = level.norm(dim=-1, keepdim=True).clamp(min=_BAND)
+    level = F.normalize(level, dim=-1)
+    rings = torch.cat([legs, radius, half[:, :2], apart], dim=-1)
+    return F.normalize(torch.lerp(level, out, legs), dim=-1), legs * (depth + half * out - points), rings
 
 
 def leg_joints(body: CompactBody) -> Bool[Tensor, "joints"]:

@@ -59,6 +59,7 @@ def outline_profile(
     cameras: Cameras,
     spacing: float,
     along: tuple[float, ...] = DISTANCES,
+    votes: bool = False,
 ) -> Float[Tensor, "*b points features"]:
     """For each of the distances: how much of the person, of the body's silhouette and of the person beyond it is
     met, mean over views that see the normal from the side; whether every view that shows the place shows the person
@@ -71,6 +72,7 @@ def outline_profile(
         cameras: of the views.
         spacing: typical distance of neighbouring points, metres; sets how coarse the body's silhouette is.
         along: distances, metres along the normals.
+        votes: instead of whether every view shows the person, which share of them does.
     """
     *batch, views, count, _ = points.shape
     distances = points.new_tensor(along)
@@ -85,8 +87,11 @@ def outline_profile(
     side = (1 - (normals * to_camera).sum(-1).square()).square()[..., None] * shown
     total = side.sum(dim=-3)
     met = [(side * values).sum(dim=-3) / (total + 0.05) for values in (person, body, person * (1 - body))]
-    never_empty = (person * shown + 1 - shown).amin(dim=-3)
-    return torch.cat([*met, never_empty, total[..., :1] / views], dim=-1)
+    if votes:
+        there = (person * shown).sum(dim=-3) / shown.sum(dim=-3).clamp(min=1)
+    else:
+        there = (person * shown + 1 - shown).amin(dim=-3)
+    return torch.cat([*met, there, total[..., :1] / views], dim=-1)
 
 
 def _silhouette(

@@ -73,7 +73,7 @@ class _Reading:
         if on_cloth is not None and surface is not None:
             away = nn.functional.normalize((turn @ surface.away[..., None])[..., 0], dim=-1)
             around = apply_blended(blended, self.shaped.vertices + surface.shift)
-            profile = outline_profile(around, away, views.masks, fit.cameras, spacing, DISTANCES)
+            profile = outline_profile(around, away, views.masks, fit.cameras, spacing, DISTANCES, votes=True)
             known = (network.point_code, found.detach(), on_cloth, start)
             start = surface(profile, *known)
             share = on_cloth[..., None, :, :]
