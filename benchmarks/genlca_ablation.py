@@ -203,7 +203,7 @@ def filmed_from_the_front(people: FlowPeople, positions: Float[Tensor, "anchors 
     rows = (shown[:, behind].mean(dim=1) - shown[:, ~behind].mean(dim=1)).argsort()
     rows = rows[: max(1, round(share * len(people)))]
     some = TokenData(data.vectors[rows], data.valid[rows], data.shapes[rows], tuple(data.indices[i] for i in rows))
-    return FlowPeople(people.shards, some, people.latents[rows])
+    return FlowPeople(people.shards, some, people.latents[rows], people.guesses[rows])
 
 
 def generated(model: GenLCATransformer, decoder: GenLCAPipeline, captions: list[str], options: Options) -> list[Avatar]:

@@ -4,8 +4,10 @@
 else is kept. Two readers say what colour a torso is: the nearest of the palette's named colours, and the judge of
 ``genlca eval``, which has learnt from avatars of training people how the named colours look there. *Completion*: an
 avatar from a sample that shows little of a person, where pictures of the person's first sample show more; scored
-against the avatar from the first sample, in the pixels (front and back) of the anchors that the first alone saw. Errors
-of gains are jackknifes over people.
+against the avatar from the first sample, in the pixels (front and back) of the anchors that the first alone saw. Seen
+*from in front* are people of whom the sample shows at least half of the front and less than two fifths of the back.
+Completed by sampling, and by a single step, which gives about the mean of all completions. Errors of gains are
+jackknifes over people.
 """
 
 import math
@@ -26,10 +28,12 @@ from genlca_method.latents.rendering import cameras_at
 from genlca_method.latents.token_data import never_shown
 from genlca_method.sampling.generating import load_pipeline
 from genlca_method.sampling.pipeline import GenLCAPipeline
+from genlca_method.tokens.several import opened
 from genlca_method.tokens.shards import TokenSample, TokenShards
 from lca_dataparsers.pictures import write_picture
 from lca_dataparsers.synthetic.palette import CLOTH_COLORS
 from lca_method.avatar.avatar import Avatar
+from lca_shared.body import get_body_model
 from lca_shared.gaussians import Gaussians
 from lca_shared.rendering import rasterize
 from lca_shared.tensors import Bool, Float, Tensor
@@ -48,11 +52,16 @@ class Options:
     pipeline: str
     tokens: Path
     output_dir: Path
+    more: tuple[Path, ...] = ()
+    """Folders of tokens of other held-out people, for completions."""
     people: int = 20
+    """Of edits; completions are of all who have two samples."""
     steps: int = 20
     guidance: float = 2.0
     judged: int = 180
     """Training people that the judge learns from."""
+    only: str = ""
+    """edits or completions; empty = both."""
 
 
 def avatar_of(made: GenLCAPipeline, person: TokenPerson) -> Avatar:
@@ -147,41 +156,64 @@ def gain(before: Tensor, after: Tensor) -> str:
     return f"{float((before.sum() / after.sum()).log10() * 10):+.2f} ± {float(error):.2f}"
 
 
+_WAYS = {
+    "completed": (False, 0),
+    "in one step": (False, 1),
+    "with the caption": (True, 0),
+    "with the caption, in one step": (True, 1),
+}
+"""Of completing: with the caption, and in how many steps (0 = all)."""
+_HALF, _LITTLE = 0.5, 0.4
+
+
 def completions(
     made: GenLCAPipeline, pairs: list[tuple[TokenSample, TokenSample]], always: Tensor, options: Options
 ) -> Tensor:
-    """Print the table of completions; the sheet."""
-    depth = made.autoencoder.positions[:, 1]  # the front is at -y
-    errors, pixels, behind, rows = [], [], [], []
+    """Print the table of completions; the sheet, with the worst guesses of people who are seen from in front first."""
+    facing = directions(made)
+    front, back = facing < -_FACING, facing > _FACING
+    errors, pixels, in_front, rows = [], [], [], []
     for number, (little, much) in enumerate(pairs):
         valid = (little.counts > 0) | always
         person, truth = TokenPerson(little.vectors, valid, little.shape), made.decoder.avatar(much.vectors, much.shape)
-        unseen = ~valid & (much.counts > 0)
-        real, where = views(truth, unseen)
+        real, where = views(truth, ~valid & (much.counts > 0))
         mask = (where > 0.5).float()
         if not mask.any():
             continue
         found = [person]
-        for prompt in ("", little.info.caption):
+        for captioned, steps in _WAYS.values():
             generator = torch.Generator().manual_seed(number)
-            options_ = {"steps": options.steps, "guidance": options.guidance if prompt else 1.0}
-            found.append(edited(made, person, valid, prompt, generator=generator, **options_))
+            prompt, looks = little.info.caption if captioned else "", steps or options.steps
+            settings = {"hinted": ~valid, "steps": looks, "guidance": 1.0, "generator": generator}
+            found.append(edited(made, person, valid, prompt, **settings))
         pictures = [views(avatar_of(made, one))[0] for one in found]
         errors.append(torch.stack([torch.stack(squared(picture, real, mask)) for picture in pictures]))
         pixels.append(mask.sum())
-        behind.append(float(depth[unseen].mean()) > float(depth.median()))
-        rows.append(torch.cat([*real, *pictures[0], *pictures[1], *pictures[2]], dim=-1))
-    sums, count, back = torch.stack(errors), torch.stack(pixels), torch.tensor(behind)
-    columns = ("people", "as it was, dB", "completed", "with the caption")
-    blocks = tuple(f"blocks of {_BLOCK} pixels: {name}" for name in columns[2:])
-    print("| completion: against the avatar that saw those parts, there | " + " | ".join([*columns, *blocks]) + " |")
-    print("|---" * (1 + len(columns) + len(blocks)) + "|")
-    for name, some in (("all", back | ~back), ("mostly unseen from behind", back), ("mostly from in front", ~back)):
-        was = float(-10 * torch.log10(sums[some, 0, 0].sum() / count[some].sum()))
-        gains = [gain(sums[some, 0, kind], sums[some, way, kind]) for kind in (0, 1) for way in (1, 2)]
-        print(f"| {name} | {int(some.sum())} | {was:.2f} | {' | '.join(gains)} |")
+        shares = [float((little.counts[side] > 0).float().mean()) for side in (front, back)]
+        in_front.append(shares[0] >= _HALF and shares[1] < _LITTLE)
+        rows.append(torch.cat([*real, *pictures[0], *pictures[1], *pictures[3]], dim=-1))
+    sums, count, some = torch.stack(errors), torch.stack(pixels), torch.tensor(in_front)
+    blocks = [f"blocks of {_BLOCK} pixels: {name}" for name in _WAYS]
+    columns = ["people", "as it was, dB", *_WAYS, *blocks]
+    print("| completion: against the avatar that saw those parts, there | " + " | ".join(columns) + " |")
+    print("|---" * (1 + len(columns)) + "|")
+    for name, which in (("all", some | ~some), ("seen from in front", some), ("others", ~some)):
+        was = float(-10 * torch.log10(sums[which, 0, 0].sum() / count[which].sum()))
+        gains = [gain(sums[which, 0, kind], sums[which, way, kind]) for kind in (0, 1) for way in range(1, len(found))]
+        print(f"| {name} | {int(which.sum())} | {was:.2f} | {' | '.join(gains)} |")
     print(f"\n{int(count.sum())} pixels of {_SIZE} x {_SIZE} front and back pictures.")
-    return torch.cat(rows, dim=-2)
+    first = sorted(torch.where(some)[0].tolist(), key=lambda row: -float(sums[row, 0, 0]))
+    return torch.cat([rows[row] for row in first], dim=-2)
+
+
+_FACING = 0.3
+
+
+def directions(made: GenLCAPipeline) -> Float[Tensor, "anchors"]:
+    """How much an anchor looks to the back (1) or to the front (-1), on the template."""
+    body, network = get_body_model(made.decoder.config["body"]), made.decoder.lca
+    a, b, c = body.template_vertices[body.faces[network.token_faces.cpu()]].unbind(1)
+    return torch.nn.functional.normalize(torch.linalg.cross(b - a, c - a), dim=-1)[:, 1]  # the front looks to -y
 
 
 @torch.no_grad()
@@ -189,30 +221,20 @@ def main(options: Options) -> None:
     """Print both tables and write sheets."""
     shards, made = TokenShards(options.tokens), load_pipeline(options.pipeline)
     made.set_progress_bar_config(disable=True)
-    always = never_shown(shards)
-    of_people: dict[str, list[TokenSample]] = {}
-    for index in shards.of_split("test"):
-        sample = shards[index]
-        of_people.setdefault(sample.info.subject, []).append(sample)
+    of_people: dict[tuple[Path, str], list[TokenSample]] = {}
+    everybody = opened((options.tokens, *options.more))
+    for index in everybody.of_split("test"):
+        of_people.setdefault(everybody.person(index), []).append(everybody[index])
     firsts = [samples[0] for samples in of_people.values() if "upper colour" in words(samples[0].info.attributes)]
     print(describe() + "\n")
     options.output_dir.mkdir(parents=True, exist_ok=True)
-
-    def hidden(samples: list[TokenSample]) -> int:
-        return int(((samples[1].counts == 0) & (samples[0].counts > 0)).sum())
-
-    pairs = sorted((samples for samples in of_people.values() if len(samples) > 1), key=hidden, reverse=True)
-    sheets = {
-        "edits": edits(
-            made,
-            firsts[: options.people],
-            Judges.of(made, shards, options.judged, ("upper colour",)),
-            options,
-        ),
-        "completions": completions(
-            made, [(two, one) for one, two in (p[:2] for p in pairs[: options.people])], always, options
-        ),
-    }
+    pairs = [(samples[1], samples[0]) for samples in of_people.values() if len(samples) > 1]
+    sheets = {}
+    if options.only != "completions":
+        judges = Judges.of(made, shards, options.judged, ("upper colour",))
+        sheets["edits"] = edits(made, firsts[: options.people], judges, options)
+    if options.only != "edits":
+        sheets["completions"] = completions(made, pairs, never_shown(shards), options)
     for name, sheet in sheets.items():
         pixels: Float[Tensor, "h w 3"] = sheet[:, : 6 * _SIZE].movedim(0, -1)
         write_picture((pixels * 255).round().byte().numpy(), options.output_dir / f"{name}.png")

@@ -62,6 +62,9 @@ def test_others_show_the_same_person(tokens: Path, pipeline: GenLCAPipeline) -> 
     assert torch.equal(batch.others.latents[0], people.latents[1]) and torch.equal(
         batch.others.valid[0], people.data.valid[1]
     )
+    hidden = ~people.data.valid
+    assert hidden.any() and not torch.equal(people.guesses[hidden], people.latents[hidden])  # those know LCA's tokens
+    assert torch.equal(batch.others.guesses[0], people.guesses[1])
     assert not batch.others.valid[1].any() and not people.batch([2]).others.valid.any()
     drawn = people.drawn(0, 0, range(20))
     for row, other in zip(drawn.latents, drawn.others.latents):

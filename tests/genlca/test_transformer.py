@@ -10,7 +10,7 @@ from diffusers import FlowMatchEulerDiscreteScheduler
 from genlca_method.conditioning.tokens import MODALITIES, ConditionTokens, dropped, together
 from genlca_method.transformer.flow import drawn_levels, flow_losses, shift_for, shifted
 from genlca_method.transformer.flow_config import FlowConfig
-from genlca_method.transformer.given import OtherViews, drawn_given
+from genlca_method.transformer.given import Given, OtherViews, drawn_given
 from genlca_method.transformer.mmdit import GenLCATransformer
 from genlca_method.transformer.patches import neighbours
 from lca_shared.errors import UserError
@@ -301,22 +301,45 @@ def test_drawn_given_is_also_what_other_pictures_show_and_all_but_some_parts() -
     seen[::2] = False  # every other person has no other pictures
     given, elsewhere = drawn_given(points, people, 1.0, torch.Generator().manual_seed(1), parts, seen)
     assert torch.equal(given.anchors[elsewhere], seen[elsewhere]) and not elsewhere[::2].any()
-    assert abs(float(elsewhere[1::2].float().mean()) - 1 / 3) < 0.06
+    assert abs(float(elsewhere[1::2].float().mean()) - 1 / 2) < 0.06
     of_parts = torch.stack([given.anchors[:, part] for part in parts], dim=1)
     whole = (of_parts.all(dim=2) | ~of_parts.any(dim=2)).all(dim=1)
-    assert abs(float(whole.float().mean()) - 1 / 3) < 0.06
+    assert abs(float(whole.float().mean()) - 1 / 4) < 0.06
     assert not given.anchors[whole].all(dim=1).any()  # something is always left to do
+
+
+def test_guesses_are_hints_where_they_are_given() -> None:
+    model, (latents, shape, time), told = small(patch=4), some_state(), some_conditions()
+    torch.manual_seed(1)
+    reading = GenLCATransformer(ANCHORS, 8, 5, 12, 10, width=32, layers=2, heads=2, mlp_ratio=2.0, patch=4, hints=True)
+    reading.load_state_dict(model.state_dict(), strict=False)
+    guesses, clean = torch.randn_like(latents), torch.rand(2, ANCHORS) < 0.5
+    given = Given(clean, torch.zeros(2).bool(), guesses, ~clean)
+    with torch.no_grad():
+        plain = model(latents, shape, time, told, None, given)[0]
+        torch.testing.assert_close(reading(latents, shape, time, told, None, given)[0], plain)  # nothing learnt yet
+        reading.guess_in.weight.normal_()
+        found = reading(latents, shape, time, told, None, given)[0]
+        assert not torch.allclose(found, plain, atol=1e-3)
+        elsewhere = torch.where(clean[..., None], 9.0, guesses)  # a hint at what is given is none
+        other = reading(latents, shape, time, told, None, replace(given, guesses=elsewhere))[0]
+        torch.testing.assert_close(other, found)
+        without = reading(latents, shape, time, told, None, replace(given, guessed=torch.zeros_like(clean)))[0]
+        torch.testing.assert_close(without, plain)
+    twice = given.twice()
+    assert twice.guessed is not None and len(twice.guessed) == len(twice.shape) == 4
 
 
 def test_what_other_pictures_show_is_given_as_they_tell_it() -> None:
     model, (latents, shape, _), told = small(patch=4), some_state(), some_conditions()
-    valid, others = torch.rand(2, ANCHORS) < 0.6, OtherViews(torch.randn_like(latents), torch.rand(2, ANCHORS) < 0.5)
+    valid, guesses = torch.rand(2, ANCHORS) < 0.6, torch.randn_like(latents)
+    others = OtherViews(torch.randn_like(latents), torch.rand(2, ANCHORS) < 0.5, guesses)
     read: list[torch.Tensor] = []
 
     def loss(other: OtherViews, own: torch.Tensor) -> torch.Tensor:
         with torch.no_grad(), pytest.MonkeyPatch.context() as patch:
-            given = drawn_given(model.positions, 2, 1.0)[0]
-            given = type(given)(other.valid, given.shape)
+            given = drawn_given(model.positions, 2, 1.0, torch.Generator().manual_seed(0))[0]
+            given = replace(given, anchors=other.valid)
             patch.setattr("genlca_method.transformer.flow.drawn_given", lambda *_: (given, torch.ones(2).bool()))
             hook = model.latent_in.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
             generator = torch.Generator().manual_seed(5)

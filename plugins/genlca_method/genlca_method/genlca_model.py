@@ -99,6 +99,7 @@ class GenLCAModel(Model):
             conditioning=plain(config.conditioning),
             modalities=len(MODALITIES),
             image_norm=not encoders.image.plain,
+            hints=True,
         )
         if config.gradient_checkpointing:
             self.transformer.enable_gradient_checkpointing()

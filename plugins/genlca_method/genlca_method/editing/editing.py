@@ -32,7 +32,9 @@ def edit(config: EditConfig) -> None:
     made.to(device)
     before = load_avatar(config.avatar)
     person = read_person(before.path, lca_of(made))
-    kept = kept_anchors(parts_of(made.decoder), person.valid, keep, change, config.complete)
+    parts = parts_of(made.decoder)
+    kept = kept_anchors(parts, person.valid, keep, change, config.complete)
+    changed = torch.stack([parts[name] for name in change]).any(dim=0) if change else torch.zeros_like(kept)
     settings = {name: getattr(config, name) for name in ("strength", "steps", "guidance")}
     generator = torch.Generator().manual_seed(config.seed)
     after = edited(
@@ -42,6 +44,7 @@ def edit(config: EditConfig) -> None:
         config.prompt,
         images,
         drawings,
+        hinted=~kept & ~person.valid & ~changed if config.complete else None,
         keep_shape=not config.new_shape,
         generator=generator,
         **settings,
@@ -73,6 +76,7 @@ def edited(
     images: Mapping[str, Float[Tensor, "3 h w"]] | None = None,
     scribbles: Mapping[str, Float[Tensor, "3 h w"]] | None = None,
     *,
+    hinted: Bool[Tensor, "anchors"] | None = None,
     keep_shape: bool = True,
     strength: float = 1.0,
     steps: int = 30,
@@ -81,7 +85,8 @@ def edited(
 ) -> TokenPerson:
     """A person of whom only ``kept`` tokens are as they were, exactly.
 
-    Args: pipeline; person; anchors to keep; text, pictures and line drawings of parts; the rest as of
+    Args: pipeline; person; anchors to keep; text, pictures and line drawings of parts; anchors where the person's
+        tokens, though no picture showed anything, are hints; the rest as of
         :func:`genlca_method.editing.sampling.resampled`.
     """
     model, device = pipeline.transformer, pipeline.device
@@ -97,6 +102,8 @@ def edited(
         model.normalised_shape(shape),
         kept[None],
         valid,
+        guesses=None if hinted is None else pipeline.autoencoder.encode(tokens, torch.ones_like(valid)),
+        guessed=None if hinted is None else hinted.to(device)[None],
         keep_shape=keep_shape,
         strength=strength,
         steps=steps,

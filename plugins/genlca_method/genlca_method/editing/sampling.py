@@ -22,6 +22,8 @@ def resampled(
     kept: Bool[Tensor, "people anchors"],
     valid: Bool[Tensor, "people anchors"],
     *,
+    guesses: Float[Tensor, "people anchors latent"] | None = None,
+    guessed: Bool[Tensor, "people anchors"] | None = None,
     keep_shape: bool = True,
     strength: float = 1.0,
     steps: int = 30,
@@ -41,6 +43,8 @@ def resampled(
         shape: normalised.
         kept: anchors that stay; their latents come back as they were.
         valid: anchors of which pictures showed something.
+        guesses: what LCA made of anchors that no picture showed, normalised: hints for what is made anew.
+        guessed: where they are given.
         keep_shape: the shape stays too.
         strength: noise to begin from: 1 forgets what was there, small values change little.
         steps: of the scheduler from noise; the share ``strength`` of them is taken.
@@ -57,7 +61,7 @@ def resampled(
         [kept.repeat_interleave(channels, dim=1), torch.full(shape.shape, keep_shape, device=kept.device)], dim=1
     )
     known = ~(kept & ~valid)
-    given = Given(kept, torch.full(kept.shape[:1], keep_shape, device=kept.device))
+    given = Given(kept, torch.full(kept.shape[:1], keep_shape, device=kept.device), guesses, guessed)
     there = joined(latents, shape)
     noise = torch.randn(there.shape, generator=generator).to(there)
     scheduler.set_timesteps(steps, device=there.device)

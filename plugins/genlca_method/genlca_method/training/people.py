@@ -54,6 +54,8 @@ class FlowPeople:
     shards: AnyShards
     data: TokenData
     latents: Float[Tensor, "samples anchors latent"]
+    guesses: Float[Tensor, "samples anchors latent"]
+    """The same with what LCA made of anchors that are not valid."""
     _kept: dict[int, tuple[SampleInfo, dict[str, Tensor]]] = field(default_factory=dict, repr=False)
 
     @staticmethod
@@ -70,9 +72,12 @@ class FlowPeople:
         """
         data, device = token_data(shards, splits), autoencoder.device
         told = data.valid if hidden else torch.ones_like(data.valid)
-        parts = zip(data.vectors.split(_ENCODED_TOGETHER), told.split(_ENCODED_TOGETHER))
-        latents = [autoencoder.encode(vectors.to(device), valid.to(device)).cpu() for vectors, valid in parts]
-        return FlowPeople(shards, data, torch.cat(latents))
+
+        def encoded(valid: Bool[Tensor, "samples anchors"]) -> Float[Tensor, "samples anchors latent"]:
+            parts = zip(data.vectors.split(_ENCODED_TOGETHER), valid.split(_ENCODED_TOGETHER))
+            return torch.cat([autoencoder.encode(one.to(device), seen.to(device)).cpu() for one, seen in parts])
+
+        return FlowPeople(shards, data, encoded(told), encoded(torch.ones_like(data.valid)))
 
     def __len__(self) -> int:
         return len(self.latents)
@@ -144,7 +149,9 @@ class FlowPeople:
             tuple(info.caption for info, _ in samples),
             tuple({name: picture.float() / 255 for name, picture in pictures.items()} for _, pictures in samples),
             tuple(info for info, _ in samples),
-            OtherViews(self.latents[other_rows], self.data.valid[other_rows] & there[:, None]),
+            OtherViews(
+                self.latents[other_rows], self.data.valid[other_rows] & there[:, None], self.guesses[other_rows]
+            ),
         )
 
     def _conditions(self, row: int) -> tuple[SampleInfo, dict[str, Tensor]]:

@@ -4,6 +4,7 @@
 """
 
 import math
+from dataclasses import replace
 
 import torch
 
@@ -76,6 +77,8 @@ def flow_losses(
         clean = latents if others is None else torch.where(elsewhere[:, None, None], others.latents, latents)
         noisy = torch.where(given.anchors[..., None], clean, noisy)
         shown = None if shown is None else shown | (given.anchors & elsewhere[:, None])
+        if others is not None:
+            given = replace(given, guesses=others.guesses, guessed=elsewhere[:, None] & ~given.anchors)
         noisy_shape = torch.where(given.shape[:, None], shape, noisy_shape)
     found, found_shape = model(noisy, noisy_shape, levels * TIMESTEPS, conditions, shown, given)
     errors = (found - (noise - latents)).square().mean(dim=-1)

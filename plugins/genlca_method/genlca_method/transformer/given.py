@@ -24,10 +24,14 @@ class Given:
 
     anchors: Bool[Tensor, "people anchors"]
     shape: Bool[Tensor, "people"]
+    guesses: Float[Tensor, "people anchors latent"] | None = None
+    """What LCA made of anchors that its pictures did not show, normalised: a hint, not what is to be."""
+    guessed: Bool[Tensor, "people anchors"] | None = None
+    """Where ``guesses`` are given."""
 
     def twice(self) -> "Given":
         """The same people again behind themselves."""
-        return Given(torch.cat([self.anchors, self.anchors]), torch.cat([self.shape, self.shape]))
+        return Given(*(None if part is None else torch.cat([part, part]) for part in vars(self).values()))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -38,10 +42,12 @@ class OtherViews:
     """Normalised; of anchors that are not valid anything."""
     valid: Bool[Tensor, "people anchors"]
     """Nowhere = there are no other pictures of the person."""
+    guesses: Float[Tensor, "people anchors latent"]
+    """Of all anchors, with what LCA made of those that are not valid."""
 
     def to(self, device: torch.device | str) -> "OtherViews":
         """On another device."""
-        return OtherViews(self.latents.to(device), self.valid.to(device))
+        return OtherViews(self.latents.to(device), self.valid.to(device), self.guesses.to(device))
 
 
 def drawn_given(
@@ -52,11 +58,11 @@ def drawn_given(
     parts: Bool[Tensor, "parts anchors"] | None = None,
     others: Bool[Tensor, "people anchors"] | None = None,
 ) -> tuple[Given, Bool[Tensor, "people"]]:
-    """Some of the people are given some of their anchors, in one of three ways, each of a third of them:
+    """Some of the people are given some of their anchors, in one of three ways:
 
-    - what other pictures of them show, as these tell it: completing an avatar;
-    - whole parts of the body but some: an edit;
-    - what lies on one side of a random plane through the body, or outside of a slab (half of these).
+    - half of them what other pictures of them show, as these tell it: completing an avatar;
+    - a quarter whole parts of the body but some: an edit;
+    - a quarter what lies on one side of a random plane through the body, or outside of a slab.
 
     Args:
         positions: points of the anchors, metres.
@@ -77,10 +83,10 @@ def drawn_given(
         changed = torch.rand(people, len(parts), generator=generator) < _CHANGED
         changed[torch.arange(people), torch.randint(len(parts), (people,), generator=generator)] = True
         whole = ~((changed.float() @ parts.cpu().float()) > 0)
-        anchors = torch.where(((way > 1 / 3) & (way < 2 / 3))[:, None], whole, anchors)
+        anchors = torch.where(((way > 1 / 2) & (way < 3 / 4))[:, None], whole, anchors)
     elsewhere = torch.zeros(people, dtype=torch.bool)
     if others is not None:
-        elsewhere = some & (way < 1 / 3) & others.any(dim=1).cpu()
+        elsewhere = some & (way < 1 / 2) & others.any(dim=1).cpu()
         anchors = torch.where(elsewhere[:, None], others.cpu(), anchors)
     given = Given(
         (anchors & some[:, None]).to(positions.device), (some & (chance[:, 2] < _SHAPE_TOO)).to(positions.device)

@@ -56,12 +56,14 @@ class GenLCATransformer(ModelMixin, ConfigMixin):
         conditioning: dict[str, Any] | None = None,
         modalities: int = 7,
         image_norm: bool = True,
+        hints: bool = False,
     ):
         """Args: number of anchors and of numbers of each; of the body's shape; lengths of a text's and a picture's
         feature vectors; the streams' width; layers; attention heads; width of the perceptrons over the streams'; of the
         code of the anchors' points; anchors that are read as one token; the encoders of conditions as plain values,
         kept for those who sample; how many of ``MODALITIES`` it knows (the first 7 are without line drawings); whether
-        features of pictures are normalised: pixels, which say how bright things are, must not be."""
+        features of pictures are normalised: pixels, which say how bright things are, must not be; whether it reads
+        LCA's guesses of what no picture shows, as hints."""
         super().__init__()
         self.gradient_checkpointing = False
         self.frequencies = fourier_frequencies
@@ -78,6 +80,10 @@ class GenLCATransformer(ModelMixin, ConfigMixin):
         self.shape_place = nn.Parameter(0.02 * torch.randn(width))
         self.given_mark = nn.Parameter(torch.zeros(patch, width))
         self.given_shape_mark = nn.Parameter(torch.zeros(width))
+        if hints:
+            self.guess_in = nn.Linear(patch * latent_channels, width, bias=False)
+            self.guess_mark = nn.Parameter(torch.zeros(patch, width))
+            nn.init.zeros_(self.guess_in.weight)
         self.conditions_in = nn.ModuleDict(
             {
                 "text": nn.Sequential(nn.LayerNorm(text_channels), nn.Linear(text_channels, width)),
@@ -146,6 +152,7 @@ class GenLCATransformer(ModelMixin, ConfigMixin):
         if given is not None:
             clean = given.anchors if valid is None else given.anchors & valid
             hidden = hidden + clean[:, self.groups].to(hidden) @ self.given_mark
+            hidden = hidden + self._hints(given)
         hidden = hidden + self.place(fourier_features(self.positions[self.groups].mean(dim=1), self.frequencies))
         whole = (self.shape_in(shape) + self.shape_place)[:, None]
         if given is not None:
@@ -171,6 +178,14 @@ class GenLCATransformer(ModelMixin, ConfigMixin):
         return _velocity(found, known, levels[:, None, None]), _velocity(
             self.shape_out(hidden[:, 0]), shape, levels[:, None]
         )
+
+    def _hints(self, given: Given) -> Tensor | float:
+        """Of what is not given; nothing for models that read no hints."""
+        if not self.config["hints"] or given.guesses is None or given.guessed is None:
+            return 0.0
+        guesses = torch.where(given.guessed[..., None], given.guesses, 0.0)
+        marks = given.guessed[:, self.groups].to(guesses) @ self.guess_mark
+        return self.guess_in(guesses[:, self.groups].flatten(2)) + marks
 
     def _context(self, conditions: ConditionTokens) -> tuple[Tensor, Tensor]:
         """Conditions in the streams' width, and which of them are there."""
