@@ -108,6 +108,23 @@ def test_all_light_comes_back_from_white_without_shadow() -> None:
         torch.testing.assert_close(light, torch.ones(9, 3), atol=1e-4, rtol=0)
 
 
+def test_light_from_below_the_horizon_does_not_shine() -> None:
+    """A rough surface that looks at the camera, lit from behind by the half of a map."""
+    side = torch.linspace(-0.2, 0.2, 21)
+    means = torch.cartesian_prod(side, torch.zeros(1), side + 0.9)
+    facing = torch.tensor([0.0, -1.0, 0.0])
+    channels = torch.cat([torch.zeros(3), facing, torch.tensor([0.95, 0.02, 1.0])]).expand(len(means), -1)
+    turned, scales = torch.tensor([1.0, 0, 0, 0]).expand(len(means), 4), torch.full((len(means), 3), 0.02)
+    surface = Gaussians(means, turned, scales, torch.full((len(means),), 0.99), channels)
+    ahead = (directions_of(32, 64) @ facing > 0)[..., None].expand(-1, -1, 3)
+    shining = {}
+    for name, radiance in (("ahead", ahead.float()), ("behind", 1 - ahead.float()), ("even", torch.ones(32, 64, 3))):
+        shown = relit(surface, camera(), Lights.of_environment(prefiltered(radiance)), draw)
+        shining[name] = float(shown.specular[:, shown.alpha[0] > 0.9].mean())
+    assert 0 < shining["behind"] < 0.05 * shining["even"]
+    assert shining["ahead"] + shining["behind"] == pytest.approx(shining["even"], rel=0.01)
+
+
 def test_many_directional_lights_are_an_environment(room: Environment) -> None:
     """Diffuse transfer of the same light given as a map and as its pixels."""
     generator = torch.Generator().manual_seed(5)

@@ -13,7 +13,7 @@ from lca_method.networks.relight_diffuse import CHANNELS
 from lca_shared.cameras import Cameras
 from lca_shared.gaussians import Gaussians
 from lca_shared.lighting.lights import Lights
-from lca_shared.lighting.spherical_gaussian import mirrored, normalized_value, reflection_sharpness
+from lca_shared.lighting.spherical_gaussian import gaussian_product, mirrored, normalized_value, reflection_sharpness
 from lca_shared.rendering import Rendering
 from lca_shared.tensors import Float, Tensor
 
@@ -23,6 +23,9 @@ _TURNING = 0.25
 """Cosine between a Gaussian's normal and the view direction at which it counts wholly; at minus that, not at all."""
 _AWAY = 0.02
 """What a Gaussian counts that looks away: where there are no others, it is what is seen."""
+_ABOVE = 4.0
+"""Sharpness of the lobe about the normal that stands for the half space above a surface. A rough surface's lobe about
+the mirrored direction reaches far below the horizon: without this, light from behind a person shines on their front."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,10 @@ def shaded(buffers: Rendering, camera: Cameras, lights: Lights) -> Shaded:
     # A normal that looks away belongs to a blend of both sides of a thin part: shade it as seen at a grazing angle.
     facing = cosine.clamp(min=0.02)
     sharpness = reflection_sharpness(roughness[:, 0].clamp(0.2, 1.0), facing)
-    shine = _shine(mirrored(normal, toward), normal, sharpness, points, lights)
+    axis, sharpness, _ = gaussian_product(
+        mirrored(normal, toward), sharpness, normal, torch.full_like(sharpness, _ABOVE)
+    )
+    shine = _shine(axis, normal, sharpness, points, lights)
     mirror = mirrored_share(specular.clamp(0, 1), roughness.clamp(0.2, 1.0), facing[:, None])
     added = mirror * shine * shadow.clamp(0, 1)
     total = (1 - mirror) * diffuse + added
@@ -117,19 +123,19 @@ def mirrored_share(
 
 
 def _shine(
-    mirror: Float[Tensor, "pixels 3"],
+    axis: Float[Tensor, "pixels 3"],
     normals: Float[Tensor, "pixels 3"],
     sharpness: Float[Tensor, "pixels"],
     points: Float[Tensor, "pixels 3"],
     lights: Lights,
 ) -> Float[Tensor, "pixels 3"]:
     """All light under each pixel's lobe of integral 1."""
-    total = lights.ambient.expand(len(mirror), 3)
+    total = lights.ambient.expand(len(axis), 3)
     if lights.environment is not None:
-        total = total + lights.environment.shine(mirror, sharpness)
+        total = total + lights.environment.shine(axis, sharpness)
     directions, strengths, _ = lights.arriving(points)
     if directions.shape[-2]:
-        lobe = normalized_value(sharpness[:, None], (directions * mirror[:, None]).sum(-1))
+        lobe = normalized_value(sharpness[:, None], (directions * axis[:, None]).sum(-1))
         above = (4 * (directions * normals[:, None]).sum(-1)).clamp(0, 1)
         total = total + math.pi * ((lobe * above)[:, None] @ strengths)[:, 0]
     return total
