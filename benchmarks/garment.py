@@ -43,6 +43,7 @@ HEADS = ("canonical_head.", "pose_head.", "projected_outline.", "node_head.")
 LOSSES = LossConfig(
     l1=0.0, person=1.0, lpips=0.0, mask=0.1, position=0.1, scale=0.1, arap=0.1, sparsity=0.01, loose=1.0
 )
+_OWN = ("node_head.layers.", "node_head.last.")
 PULLED = 0.6
 """Share of the steps over which gates are pulled open (``LossConfig.loose``)."""
 AROUND = 12
@@ -178,7 +179,7 @@ def _arm(name: str, trained: TrainedNetwork, options: Options) -> Arm:
     missing, unexpected = network.load_state_dict(trained.network.state_dict(), strict=False)
     assert not unexpected and all(key.startswith("node_head.") for key in missing)
     heads = [value for key, value in network.requires_grad_(False).named_parameters() if key.startswith(HEADS)]
-    own = [] if network.node_head is None else list(network.node_head.parameters())
+    own = [value for key, value in network.named_parameters() if key.startswith(_OWN)]
     known = {id(value) for value in own}
     for value in heads:
         value.requires_grad_()

@@ -11,7 +11,6 @@ from dataclasses import replace
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from lca_method.networks.gaussian_heads import GaussianStart
 from lca_shared.body.compact_body import CompactBody
@@ -20,14 +19,14 @@ from lca_shared.tensors import Bool, Float, Tensor
 DISTANCES = (0.0, 0.03, 0.06, 0.1, 0.14, 0.18, 0.23, 0.28, 0.34)
 """Metres outwards from the oval."""
 FEATURES = 4 * len(DISTANCES) + 1
-OPEN = 0.5
-"""A Gaussian lies on cloth altogether from this share of replaced weights."""
+_SHUT, _OPEN = 0.2, 0.6
+"""Share of a Gaussian's weights, replaced by nodes, up to which it is on the leg, and from which it is on cloth."""
 _CORRECTION = 0.2
 """Metres: bound of what the network adds along the direction, and to each coordinate."""
-_NO, _YES = 0.5, 0.75
+_NO, _YES = 0.6, 1.0
 """Share of the views up to which there is no cloth, and from which there is: it swings, and where it was in one view it
 is not in another."""
-STRETCH = 0.6
+_STRETCH = 0.5
 """Gaussians grow with this power of how much longer their ring has become."""
 _BAND = 0.03
 """Metres of height over which a leg's middle and radius are averaged."""
@@ -61,18 +60,23 @@ class ClothSurface(nn.Module):
         found = oval_around_legs(points.template_vertices, points.active_weights, body)
         self.away, self.shift, self.rings = found
 
+    def share(self, replaced: Float[Tensor, "*b points"]) -> Float[Tensor, "*b points 1"]:
+        """How far Gaussians lie on cloth, 0..1, from the share of their weights that nodes replaced. What is on trunk
+        and hips stays where outlines put it: cloth is near the body there."""
+        return self.rings[:, :1] * ((replaced[..., None] - _SHUT) / (_OPEN - _SHUT)).clamp(0, 1)
+
     def stretched(self, reach: Float[Tensor, "*b points 1"]) -> Float[Tensor, "*b points 1"]:
-        """Logarithm of how much longer a point's ring becomes that far out: around a leg it opens to half an oval."""
-        legs, radius, wide, deep, apart = self.rings.split(1, dim=-1)
-        oval = (0.5 * ((wide + reach).square() + (deep + reach).square())).sqrt() / (2 * radius)
-        return torch.lerp((1 + reach / apart).log(), oval.clamp(min=1).log(), legs)
+        """Logarithm of how much longer a leg's ring becomes that opens to half an oval so far out."""
+        _, radius, wide, deep = self.rings.split(1, dim=-1)
+        around = (0.5 * ((wide + reach).square() + (deep + reach).square())).sqrt() / (2 * radius)
+        return around.clamp(min=1).log()
 
     def forward(
         self,
         profile: Float[Tensor, "*b points features"],
         position_code: Float[Tensor, "points code"],
         colors: Float[Tensor, "*b points 3"],
-        share: Float[Tensor, "*b points 1"],
+        replaced: Float[Tensor, "*b points"],
         bare: GaussianStart,
     ) -> GaussianStart:
         """Starts of Gaussians on cloth, and of the others as they were.
@@ -81,17 +85,17 @@ class ClothSurface(nn.Module):
             profile: of ``outline_profile`` at :data:`DISTANCES` from the oval.
             position_code: of the points on the template.
             colors: sRGB.
-            share: how much of each Gaussian lies on cloth, 0..1.
+            replaced: share of each Gaussian's skinning weights that nodes replaced, 0..1.
             bare: starts without cloth.
         """
         code = position_code.expand(*profile.shape[:-1], -1)
         hidden = self.layers(torch.cat([profile, code, colors], dim=-1))
         along, beside, opacities, log_scales, tint = self.last(hidden).split([1, 3, 1, 1, 3], dim=-1)
-        share = share * cloth_shown(profile)[..., :1]  # no cloth where views show none
+        share = self.share(replaced) * cloth_shown(profile)[..., :1]  # no cloth where views show none
         reach = reach_of(profile)
         offsets = (reach + _CORRECTION * along.tanh()) * self.away + _CORRECTION * beside.tanh()
         offsets = self.shift + offsets
-        log_scales = log_scales + STRETCH * self.stretched(reach)
+        log_scales = log_scales + _STRETCH * self.stretched(reach)
         return replace(
             bare,
             offsets=torch.lerp(bare.offsets, offsets, share),
@@ -102,13 +106,13 @@ class ClothSurface(nn.Module):
 
 
 def cloth_shown(profile: Float[Tensor, "*b points features"]) -> Float[Tensor, "*b points distances"]:
-    """Whether most views that show the place show the person there: 0..1."""
+    """How far the views that show the place agree that the person is there: 0..1."""
     votes = profile[..., 3 * len(DISTANCES) : 4 * len(DISTANCES)]
     return ((votes - _NO) / (_YES - _NO)).clamp(0, 1)
 
 
 def reach_of(profile: Float[Tensor, "*b points features"]) -> Float[Tensor, "*b points 1"]:
-    """Metres along the direction over which most views that show the place show the person without a gap."""
+    """Metres along the direction over which the views that show the place show the person without a gap."""
     distances = profile.new_tensor(DISTANCES)
     shown = cloth_shown(profile).cumprod(dim=-1)
     return (0.5 * (shown[..., 1:] + shown[..., :-1]) * distances.diff()).sum(dim=-1, keepdim=True)
@@ -116,10 +120,9 @@ def reach_of(profile: Float[Tensor, "*b points features"]) -> Float[Tensor, "*b 
 
 def oval_around_legs(
     points: Float[Tensor, "points 3"], template: Float[Tensor, "points joints"], body: CompactBody
-) -> tuple[Float[Tensor, "points 3"], Float[Tensor, "points 3"], Float[Tensor, "points 5"]]:
+) -> tuple[Float[Tensor, "points 3"], Float[Tensor, "points 3"], Float[Tensor, "points 4"]]:
     """Level unit directions outwards, how far each point is from its place on the oval, metres, at rest, and of its
-    ring: how far it is one of a leg (0..1), the leg's radius, half the oval's width and depth, and how far the point is
-    from the middle between the legs, metres.
+    ring: how far it is one of a leg (0..1), the leg's radius, and half the oval's width and depth, metres.
 
     Args:
         points: on the template: x to the side, y from front to back, z up.
@@ -147,11 +150,7 @@ def oval_around_legs(
     depth = torch.stack([torch.zeros_like(side), middle[:, 1], points[:, 2]], dim=-1)
     from_hips = ((hips - _BELOW_HIPS[0] - points[:, 2]) / (_BELOW_HIPS[1] - _BELOW_HIPS[0])).clamp(0, 1)
     legs = (from_hips * on_legs * (points[:, 2] > ankles))[:, None]
-    level = torch.stack([points[:, 0], across[:, 1], torch.zeros_like(side)], dim=-1)
-    apart = level.norm(dim=-1, keepdim=True).clamp(min=_BAND)
-    level = F.normalize(level, dim=-1)
-    rings = torch.cat([legs, radius, half[:, :2], apart], dim=-1)
-    return F.normalize(torch.lerp(level, out, legs), dim=-1), legs * (depth + half * out - points), rings
+    return out, (legs > 0) * (depth + half * out - points), torch.cat([legs, radius, half[:, :2]], dim=-1)
 
 
 def leg_joints(body: CompactBody) -> Bool[Tensor, "joints"]:

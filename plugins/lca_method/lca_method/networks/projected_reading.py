@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from lca_method.batch import ReferenceFit, ReferenceViews
-from lca_method.networks.cloth_surface import DISTANCES, OPEN
+from lca_method.networks.cloth_surface import DISTANCES
 from lca_method.networks.gaussian_heads import SCALE_PER_SPACING, GaussianStart
 from lca_method.networks.projected_outline import outline_profile
 from lca_method.networks.reference_light import light_in_references
@@ -42,10 +42,10 @@ class _Reading:
         self,
         weights: Float[Tensor, "*b gaussians joints"] | None,
         outline_alone: bool = False,
-        on_cloth: Float[Tensor, "*b gaussians 1"] | None = None,
+        replaced: Float[Tensor, "*b gaussians"] | None = None,
     ) -> tuple[Float[Tensor, "*b gaussians 3"], GaussianStart | None]:
         """Colours and starts. Args: skinning weights, None = the template's; whether colours at the starts are not
-        needed; how much of each Gaussian lies on cloth that nodes carry, 0..1, None = nothing."""
+        needed; share of each Gaussian's weights that nodes replaced, None = nothing."""
         network, views, fit = self.network, self.references, self.fit
         spacing = float(network.initial_scales[:, 0].median()) / SCALE_PER_SPACING
         body = network.point_body
@@ -70,13 +70,13 @@ class _Reading:
         if outline_alone:
             return found, start
         surface = None if network.node_head is None else network.node_head.surface
-        if on_cloth is not None and surface is not None:
+        if replaced is not None and surface is not None:
             away = nn.functional.normalize((turn @ surface.away[..., None])[..., 0], dim=-1)
             around = apply_blended(blended, self.shaped.vertices + surface.shift)
             profile = outline_profile(around, away, views.masks, fit.cameras, spacing, DISTANCES, votes=True)
-            known = (network.point_code, found.detach(), on_cloth, start)
+            known = (network.point_code, found.detach(), replaced, start)
             start = surface(profile, *known)
-            share = on_cloth[..., None, :, :]
+            share = surface.share(replaced)[..., None, :, :]
             facing = nn.functional.normalize(torch.lerp(normals, away, share), dim=-1)
             normals = torch.where(share > 0, facing, normals)  # to the bit, where no node acts
         moved = self.shaped.vertices + (start.offsets.detach() * network.offset_shares)[..., None, :, :]
@@ -120,5 +120,5 @@ def read_projections(
         offsets = torch.zeros_like(surface) if start is None else start.offsets * network.offset_shares
         nodes = network.node_head(tokens, surface + offsets, offsets, body.active_weights)
         weights = nodes.followed(body.active_weights)
-        on_cloth = (nodes.share() / OPEN).clamp(max=1)[..., None]
-    return reading.read(weights, on_cloth=on_cloth)
+        replaced = nodes.share()
+    return reading.read(weights, replaced=replaced)
