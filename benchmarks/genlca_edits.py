@@ -6,8 +6,8 @@ else is kept. Two readers say what colour a torso is: the nearest of the palette
 avatar from a sample that shows little of a person, where pictures of the person's first sample show more; scored
 against the avatar from the first sample, in the pixels (front and back) of the anchors that the first alone saw. Seen
 *from in front* are people of whom the sample shows at least half of the front and less than two fifths of the back.
-Completed by sampling, and by a single step, which gives about the mean of all completions. Errors of gains are
-jackknifes over people.
+Completed without a text, with the caption, and without a text or LCA's guess as a hint. Gains are of the PSNR of all
+pixels together, with jackknifes over people as errors, and means over people of each one's own gain.
 """
 
 import math
@@ -43,6 +43,12 @@ _BLOCK = 16
 """Pixels of the side of blocks whose mean colours are compared."""
 _ASKED = ("red", "white", "green", "navy", "yellow", "black")
 """Colours that edits ask for."""
+_WAYS = {"completed": (False, True), "with the caption": (True, True), "without hints": (False, False)}
+"""Of completing: whether with the caption, and with LCA's guess as a hint."""
+_HALF, _LITTLE = 0.5, 0.4
+"""Shares of the front's and the back's anchors."""
+_FACING = 0.3
+"""Cosine to straight ahead from which an anchor is in front or behind."""
 
 
 @dataclass(frozen=True)
@@ -156,14 +162,10 @@ def gain(before: Tensor, after: Tensor) -> str:
     return f"{float((before.sum() / after.sum()).log10() * 10):+.2f} ± {float(error):.2f}"
 
 
-_WAYS = {
-    "completed": (False, 0),
-    "in one step": (False, 1),
-    "with the caption": (True, 0),
-    "with the caption, in one step": (True, 1),
-}
-"""Of completing: with the caption, and in how many steps (0 = all)."""
-_HALF, _LITTLE = 0.5, 0.4
+def mean_gain(before: Tensor, after: Tensor) -> str:
+    """Mean over people of each one's own gain, dB, with its standard error."""
+    each = 10 * (before / after).log10()
+    return f"{float(each.mean()):+.2f} ± {float(each.std() / len(each) ** 0.5):.2f}"
 
 
 def completions(
@@ -181,32 +183,30 @@ def completions(
         if not mask.any():
             continue
         found = [person]
-        for captioned, steps in _WAYS.values():
-            generator = torch.Generator().manual_seed(number)
-            prompt, looks = little.info.caption if captioned else "", steps or options.steps
-            settings = {"hinted": ~valid, "steps": looks, "guidance": 1.0, "generator": generator}
-            found.append(edited(made, person, valid, prompt, **settings))
+        for captioned, hinted in _WAYS.values():
+            settings = {"steps": options.steps, "generator": torch.Generator().manual_seed(number)}
+            settings |= {"guidance": options.guidance if captioned else 1.0, "hinted": ~valid if hinted else None}
+            found.append(edited(made, person, valid, little.info.caption if captioned else "", **settings))
         pictures = [views(avatar_of(made, one))[0] for one in found]
         errors.append(torch.stack([torch.stack(squared(picture, real, mask)) for picture in pictures]))
         pixels.append(mask.sum())
         shares = [float((little.counts[side] > 0).float().mean()) for side in (front, back)]
         in_front.append(shares[0] >= _HALF and shares[1] < _LITTLE)
-        rows.append(torch.cat([*real, *pictures[0], *pictures[1], *pictures[3]], dim=-1))
+        rows.append(torch.cat([*real, *(view for picture in pictures[:3] for view in picture)], dim=-1))
     sums, count, some = torch.stack(errors), torch.stack(pixels), torch.tensor(in_front)
-    blocks = [f"blocks of {_BLOCK} pixels: {name}" for name in _WAYS]
-    columns = ["people", "as it was, dB", *_WAYS, *blocks]
-    print("| completion: against the avatar that saw those parts, there | " + " | ".join(columns) + " |")
-    print("|---" * (1 + len(columns)) + "|")
-    for name, which in (("all", some | ~some), ("seen from in front", some), ("others", ~some)):
-        was = float(-10 * torch.log10(sums[which, 0, 0].sum() / count[which].sum()))
-        gains = [gain(sums[which, 0, kind], sums[which, way, kind]) for kind in (0, 1) for way in range(1, len(found))]
-        print(f"| {name} | {int(which.sum())} | {was:.2f} | {' | '.join(gains)} |")
-    print(f"\n{int(count.sum())} pixels of {_SIZE} x {_SIZE} front and back pictures.")
+    groups = (("all", some | ~some), ("seen from in front", some), ("others", ~some))
+    for kind, name in enumerate(("all pixels", f"mean colours of blocks of {_BLOCK} pixels")):
+        columns = ["people", "as it was, dB", *_WAYS, *(f"{way}: mean over people" for way in _WAYS)]
+        print(f"| completion, {name} | " + " | ".join(columns) + " |\n|---" + "|---" * len(columns) + "|")
+        for group, which in groups:
+            error = sums[which, :, kind]
+            was = float(-10 * torch.log10(error[:, 0].sum() / count[which].sum()))
+            gains = [how(error[:, 0], error[:, way]) for how in (gain, mean_gain) for way in range(1, error.shape[1])]
+            print(f"| {group} | {int(which.sum())} | {was:.2f} | {' | '.join(gains)} |")
+        print()
+    print(f"{int(count.sum())} pixels of {_SIZE} x {_SIZE} front and back pictures.")
     first = sorted(torch.where(some)[0].tolist(), key=lambda row: -float(sums[row, 0, 0]))
     return torch.cat([rows[row] for row in first], dim=-2)
-
-
-_FACING = 0.3
 
 
 def directions(made: GenLCAPipeline) -> Float[Tensor, "anchors"]:

@@ -51,7 +51,6 @@ genlca_tiny = MethodSpecification(
                 size=SIZES["tiny"],
                 conditioning=tiny_conditioning(),
                 flow=FlowConfig(logit_mean=1.0, logit_deviation=1.4),  # what prompts decide is decided above level 0.9
-                drop=0.1,
             ),
             average=WeightAverageConfig(decay=0.99),
         ),

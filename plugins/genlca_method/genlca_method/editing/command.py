@@ -42,7 +42,7 @@ class EditConfig:
     """The same seed gives the same change."""
     steps: int = 30
     """Of sampling from noise."""
-    guidance: float = 3.0
+    guidance: float = 2.0
     """How closely prompt and pictures are followed; 1 = as learned."""
     scheduler: Literal["euler", "heun"] = "euler"
     """Of sampling; a step of heun looks twice."""

@@ -19,5 +19,5 @@ class FlowConfig:
     """Take the loss over valid anchors only (the paper's); False is an ablation."""
     placeholder: bool = True
     """Put a learned vector in place of anchors that are not valid (the paper's); False is an ablation."""
-    given: float = 0.4
+    given: float = 0.6
     """Share of people of whom some is given without noise, so that edits and completions are learned."""
