@@ -26,7 +26,9 @@ from lca_method.batch import SubjectBatch, stacked
 from lca_method.evaluating.garment_split import garment_split
 from lca_method.evaluating.test_set import TestSet
 from lca_method.evaluation import person_mask
+from lca_method.hub.model_folder import ModelRecord, write_model
 from lca_method.losses import LossConfig
+from lca_method.made_with import made_with
 from lca_method.networks import LCA
 from lca_method.networks.node_head import DeformerConfig
 from lca_method.sampling import Draw, draw_views, step_generator
@@ -83,7 +85,8 @@ class Options:
     """The output folder of an earlier run whose networks to begin with."""
     seed: int = 0
     output: Path = Path("outputs/garment")
-    """Gets state.pt (both models, their optimisers and the step) and sheet.png."""
+    """Gets state.pt (both models, their optimisers and the step), sheet.png, and the models' folders ``without`` and
+    ``with``, which `lca create --model` takes."""
 
 
 @dataclass
@@ -129,8 +132,10 @@ def main(options: Options) -> None:
                 _save(arms, step + 1, options)
         spent = (time.process_time() - began) / (options.steps - first)
         print(f"{options.steps - first} steps: {spent:.2f} s of the processor each, for both", flush=True)
-    for arm in arms.values():
-        arm.network.eval()
+    for name, arm in arms.items():
+        made = made_with(arm.network.config, trained.body)
+        record = ModelRecord(trained.settings, "lca-garment-small", trained.steps + options.steps)
+        write_model(options.output / name, arm.network.eval().state_dict(), made, record)
     models = {"before": trained} | {name: replace(trained, network=arm.network) for name, arm in arms.items()}
     rows, measured, lpips = [], [], trained.lpips()
     for root, each in zip((*options.data, options.tight), sets):

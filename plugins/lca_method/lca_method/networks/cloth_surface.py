@@ -19,7 +19,7 @@ from lca_shared.tensors import Bool, Float, Tensor
 DISTANCES = (0.0, 0.03, 0.06, 0.1, 0.14, 0.18, 0.23, 0.28, 0.34)
 """Metres outwards from the oval."""
 FEATURES = 4 * len(DISTANCES) + 1
-_SHUT, _OPEN = 0.2, 0.6
+_SHUT, _OPEN = 0.1, 0.3
 """Share of a Gaussian's weights, replaced by nodes, up to which it is on the leg, and from which it is on cloth."""
 _CORRECTION = 0.2
 """Metres: bound of what the network adds along the direction, and to each coordinate."""
