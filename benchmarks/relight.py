@@ -101,7 +101,8 @@ def measured(
         unlit = draw(posed[0, index], camera)
         lit = relit(buffers[0, index], camera, lights_of(stage, 0, index), draw)
         image = views.images[0, index]
-        rows.append({"kind": "stage", **compared(lit, unlit, image, mask)})
+        scores = compared(lit, unlit, image, mask)
+        rows += [{"kind": "stage", **scores}, {"kind": "stage and maps", **scores}]
         exact = None if truth is None else truth.intrinsics(row, camera)
         if exact is not None:
             rows.append({"kind": "intrinsics", **intrinsic_errors(lit, exact, mask)})
@@ -116,7 +117,7 @@ def measured(
             lit = relit(lit_one, camera, light, draw)
             unlit = draw(posed[0, index], camera)
             scores = compared(lit, unlit, image, mask)
-            rows += [{"kind": "maps", **scores}, {"kind": map_name, **scores}]
+            rows += [{"kind": kind, **scores} for kind in ("maps", map_name, "stage and maps")]
             sheet.append(strip(image, unlit, lit, truth.intrinsics(row, camera), mask))
     options.output.mkdir(parents=True, exist_ok=True)
     picture = torch.cat(sheet, dim=-2).clamp(0, 1)

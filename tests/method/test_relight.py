@@ -212,6 +212,25 @@ def test_before_training_albedo_is_the_colour_over_the_references_light(
     assert not bool(code.relight.lobe_bands.any())
 
 
+def test_smooth_light_is_one_for_a_tokens_gaussians(
+    relit_config: LCAConfig, body: CompactBody, random_references: Callable[..., ReferenceViews]
+) -> None:
+    torch.manual_seed(0)
+    each = relit_config.placement.gaussians_per_token
+    for smooth in (True, False):
+        network = LCA(replace(relit_config, relight=replace(relit_config.relight, smooth=smooth)), body)
+        assert network.relight is not None
+        for part in (network.relight.head.last, network.relight.per_frame.deltas.last):
+            torch.nn.init.normal_(part.weight, std=0.3)
+        code = network.encode(random_references((1,), 2), torch.zeros(1, len(body.shape_names)))
+        assert code.relight is not None
+        hidden = torch.randn(1, len(network.token_faces), relit_config.heads.hidden)
+        for values in (code.relight.openness[0], network.relight.per_frame.deltas(hidden)[0][0, :, 0]):
+            of_tokens = values.detach().unflatten(0, (-1, each))
+            assert (float((of_tokens - of_tokens[:, :1]).abs().max()) == 0) is smooth
+            assert float(of_tokens[:, 0].std()) > 1e-4
+
+
 def test_off_is_the_model_without(
     config: LCAConfig, relit_config: LCAConfig, body: CompactBody, random_references: Callable[..., ReferenceViews],
     random_driving: Callable[..., DrivingSignal],

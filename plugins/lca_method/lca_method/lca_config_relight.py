@@ -33,7 +33,7 @@ def _relight(base: LCATrainerConfig, name: str, relight: RelightConfig, lights: 
 
 def _light_alone(base: LCATrainerConfig, name: str, steps: int, lobes: RelightConfig) -> LCATrainerConfig:
     """On a CPU only the light is learned: encoder, shapes and motion stay those of the pre-trained model."""
-    config = _relight(base, name, replace(lobes, light_alone=True), STAGE_LIGHTS)
+    config = _relight(base, name, replace(lobes, light_alone=True, smooth=True), STAGE_LIGHTS)
     config.max_num_iterations, config.layer_decay = steps, 1.0
     config.pipeline.datamanager.target_size = 128
     config.pipeline.datamanager.references = (2, 4)

@@ -40,7 +40,7 @@ class RelightPerFrame(nn.Module):
     def __init__(self, config: RelightConfig, pose_hidden: int, gaussians_per_token: int):
         """Args: sizes; width of the pose-dependent head; K."""
         super().__init__()
-        self.deltas = TransferDeltas(pose_hidden, gaussians_per_token)
+        self.deltas = TransferDeltas(pose_hidden, gaussians_per_token, config.smooth)
         self.shadows = ShadowNetwork(config)
 
     def buffers_of(

@@ -12,6 +12,9 @@ class RelightConfig:
     relightable."""
     hidden: int = 128
     """Width of the head."""
+    smooth: bool = False
+    """A token's Gaussians share what is learned of their light. Of few people, in pictures in which a face is ten
+    pixels wide, each Gaussian's own numbers become grain."""
     reference_light: float = 0.83
     """What a white matt surface sends back in the light of the reference pictures: a Gaussian's albedo starts as its
     colour, in linear light, over this (an upright surface at 1 m in the fully lit pattern of ``lca-data synth``)."""

@@ -36,7 +36,7 @@ class TransferHead(nn.Module):
             nn.Linear(config.hidden, config.hidden),
             nn.LeakyReLU(),
         )
-        self.last = nn.Linear(config.hidden, gaussians_per_token * sum(self.widths))
+        self.last = nn.Linear(config.hidden, (1 if config.smooth else gaussians_per_token) * sum(self.widths))
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
 
@@ -56,7 +56,7 @@ class TransferHead(nn.Module):
             normals: to begin with, at rest, outward, unit (``Relight.normals``).
         """
         config = self.config
-        values = self.last(self.layers(tokens)).unflatten(-1, (self.each, -1)).flatten(-3, -2)
+        values = _of_gaussians(self.last(self.layers(tokens)), sum(self.widths), self.each)
         albedo, tilt, opening, axes, bands, rough, shine, code = values.split(self.widths, dim=-1)
         start = torch.logit(to_linear(colors) / config.reference_light, eps=0.01)
         turned = quaternion_to_matrix(quaternions).detach()
@@ -79,11 +79,11 @@ class TransferDeltas(nn.Module):
     """Replaces the pose-dependent head's colours: how a pose turns normals and opens or closes folds; zero at the
     start. It reads the hidden numbers that the pose-dependent head's last layer reads."""
 
-    def __init__(self, hidden: int, gaussians_per_token: int):
-        """Args: width of the pose-dependent head; K."""
+    def __init__(self, hidden: int, gaussians_per_token: int, smooth: bool):
+        """Args: width of the pose-dependent head; K; see ``RelightConfig``."""
         super().__init__()
         self.each = gaussians_per_token
-        self.last = nn.Linear(hidden, 4 * gaussians_per_token)
+        self.last = nn.Linear(hidden, 4 * (1 if smooth else gaussians_per_token))
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
 
@@ -91,8 +91,16 @@ class TransferDeltas(nn.Module):
         self, hidden: Float[Tensor, "*b tokens hidden"]
     ) -> tuple[Float[Tensor, "*b gaussians 3"], Float[Tensor, "*b gaussians"]]:
         """What is added to normals (own frame, before they are made unit) and the factor on openness, 0.5 to 1."""
-        values = self.last(hidden).unflatten(-1, (self.each, -1)).flatten(-3, -2)
+        values = _of_gaussians(self.last(hidden), 4, self.each)
         return 0.3 * values[..., :3].tanh(), 1 - 0.5 * values[..., 3].tanh().clamp(min=0)
+
+
+def _of_gaussians(
+    values: Float[Tensor, "*b tokens numbers"], width: int, each: int
+) -> Float[Tensor, "*b gaussians width"]:
+    """Numbers of tokens, those of their Gaussians side by side or the same for all of them, at the Gaussians."""
+    own = values.unflatten(-1, (-1, width))
+    return own.expand(*own.shape[:-2], each, width).flatten(-3, -2)
 
 
 def _local(frames: Float[Tensor, "*#b 3 3"], vectors: Float[Tensor, "*#b 3"]) -> Float[Tensor, "*b 3"]:
