@@ -6,7 +6,7 @@ import torch
 from lca_method.lca_trainer import AdamWOptimizerConfig
 from lca_method.lca_trainer_optimizers import LayerwiseOptimizers
 from lca_method.lca_trainer_schedulers import WarmupCosineSchedulerConfig
-from lca_method.learning_rates import layer_depth, learning_rate_parts
+from lca_method.learning_rates import NEW_FACTOR, layer_depth, learning_rate_parts
 from lca_method.networks import LCA
 
 DECODERS = ("canonical_head.", "pose_head.", "driving_vector.", "color_lookup.")
@@ -68,3 +68,10 @@ def test_optimisers_move_each_part_at_its_own_rate() -> None:
     optimizers.scheduler_step_all(0)
     rates = [group["lr"] for group in optimizers.optimizers["all"].param_groups]
     assert rates[0] < 0.1 and [rate / rates[0] for rate in rates] == pytest.approx([1.0, 0.5, 0.25])
+
+
+def test_garments_nodes_learn_faster_than_what_is_trained_already() -> None:
+    named = [(name, torch.nn.Parameter(torch.zeros(1))) for name in ("node_head.last.bias", "pose_head.deltas.bias")]
+    for gamma in (0.0, 0.65, 1.0):
+        factor = {name: part.factor for part in learning_rate_parts(named, 2, gamma) for name in part.names}
+        assert factor == {"node_head.last.bias": NEW_FACTOR, "pose_head.deltas.bias": 1.0}
