@@ -6,8 +6,9 @@ else is kept. Two readers say what colour a torso is: the nearest of the palette
 avatar from a sample that shows little of a person, where pictures of the person's first sample show more; scored
 against the avatar from the first sample, in the pixels (front and back) of the anchors that the first alone saw. Seen
 *from in front* are people of whom the sample shows at least half of the front and less than two fifths of the back.
-Completed without a text, with the caption, and without a text or LCA's guess as a hint. Gains are of the PSNR of all
-pixels together, with jackknifes over people as errors, and means over people of each one's own gain.
+Completed without a text and with the caption, as the mean of several draws and as one; and without LCA's guess as a
+hint. Gains are of the PSNR of all pixels together, with jackknifes over people as errors, and means over people of each
+one's own gain.
 """
 
 import math
@@ -43,8 +44,9 @@ _BLOCK = 16
 """Pixels of the side of blocks whose mean colours are compared."""
 _ASKED = ("red", "white", "green", "navy", "yellow", "black")
 """Colours that edits ask for."""
-_WAYS = {"completed": (False, True), "with the caption": (True, True), "without hints": (False, False)}
-"""Of completing: whether with the caption, and with LCA's guess as a hint."""
+_WAYS = {"completed": (False, 8, True), "with the caption": (True, 8, True), "one draw": (False, 1, True)}
+_WAYS |= {"one draw, caption": (True, 1, True), "one draw, no hints": (False, 1, False)}
+"""Of completing: whether with the caption, of how many draws, and whether with LCA's guess as a hint."""
 _HALF, _LITTLE = 0.5, 0.4
 """Shares of the front's and the back's anchors."""
 _FACING = 0.3
@@ -183,8 +185,8 @@ def completions(
         if not mask.any():
             continue
         found = [person]
-        for captioned, hinted in _WAYS.values():
-            settings = {"steps": options.steps, "generator": torch.Generator().manual_seed(number)}
+        for captioned, draws, hinted in _WAYS.values():
+            settings = {"steps": options.steps, "draws": draws, "generator": torch.Generator().manual_seed(number)}
             settings |= {"guidance": options.guidance if captioned else 1.0, "hinted": ~valid if hinted else None}
             found.append(edited(made, person, valid, little.info.caption if captioned else "", **settings))
         pictures = [views(avatar_of(made, one))[0] for one in found]

@@ -72,6 +72,23 @@ def test_completion_keeps_what_was_seen_and_ignores_what_was_not(pipeline: GenLC
     assert torch.equal(first.tokens, second.tokens) and first.valid.all()
 
 
+def test_a_completion_is_the_mean_of_its_draws(pipeline: GenLCAPipeline, person: TokenPerson) -> None:
+    kept = person.valid
+    noise = torch.randn(3, ANCHORS * 8 + 37, generator=seeded())
+    several = edited(pipeline, person, kept, "a person", draws=3, steps=3, generator=seeded())
+    each = []
+    for row in noise:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(torch, "randn", lambda *_, row=row, **__: row[None])
+            each.append(edited(pipeline, person, kept, "a person", steps=3))
+    assert torch.equal(several.tokens[kept], person.tokens[kept])
+    apart = [(several.tokens - one.tokens)[~kept].square().mean() for one in each]
+    between = [(one.tokens - other.tokens)[~kept].square().mean() for one, other in zip(each, [*each[1:], each[0]])]
+    assert 0 < max(apart) < max(between)
+    with pytest.raises(UserError, match="draws"):
+        edited(pipeline, person, kept, draws=0)
+
+
 def test_seeds_strength_and_shape(pipeline: GenLCAPipeline, person: TokenPerson) -> None:
     kept = torch.zeros(ANCHORS).bool()
 

@@ -34,6 +34,9 @@ class EditConfig:
     """Parts to change, e.g. upper: the others are kept."""
     complete: bool = False
     """Make anew what no picture of the person showed, and keep the rest (but for --change)."""
+    draws: int = 8
+    """With --complete: the mean of so many completions, which has fewer blotches and is nearer the truth; 1 = one as it
+    comes."""
     new_shape: bool = False
     """The body's shape may change too."""
     strength: float = 1.0

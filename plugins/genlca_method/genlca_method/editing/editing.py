@@ -45,6 +45,7 @@ def edit(config: EditConfig) -> None:
         images,
         drawings,
         hinted=~kept & ~person.valid & ~changed if config.complete else None,
+        draws=config.draws if config.complete else 1,
         keep_shape=not config.new_shape,
         generator=generator,
         **settings,
@@ -52,6 +53,7 @@ def edit(config: EditConfig) -> None:
     avatar = made.decoder.avatar(after.tokens.to(made.device), after.shape.to(made.device))
     origin: dict[str, Any] = {"method": "genlca edit", "of": before.record.name, "prompt": config.prompt}
     origin |= settings | {"keep": keep, "change": change, "complete": config.complete, "seed": config.seed}
+    origin |= {"draws": config.draws} if config.complete else {}
     origin |= {
         "pictures": sorted(images),
         "scribbles": sorted(drawings),
@@ -77,6 +79,7 @@ def edited(
     scribbles: Mapping[str, Float[Tensor, "3 h w"]] | None = None,
     *,
     hinted: Bool[Tensor, "anchors"] | None = None,
+    draws: int = 1,
     keep_shape: bool = True,
     strength: float = 1.0,
     steps: int = 30,
@@ -86,32 +89,41 @@ def edited(
     """A person of whom only ``kept`` tokens are as they were, exactly.
 
     Args: pipeline; person; anchors to keep; text, pictures and line drawings of parts; anchors where the person's
-        tokens, though no picture showed anything, are hints; the rest as of
+        tokens, though no picture showed anything, are hints; how many people are drawn and averaged; the rest as of
         :func:`genlca_method.editing.sampling.resampled`.
+
+    Raises:
+        UserError: nobody is to be drawn, or as of ``resampled``.
     """
+    if draws < 1:
+        raise UserError("--draws needs at least 1.")
     model, device = pipeline.transformer, pipeline.device
     tokens, valid, shape = (value.to(device)[None] for value in (person.tokens, person.valid, person.shape))
     kept = kept.to(device)
-    conditions = pipeline.conditions([prompt], images or {}, scribbles or {})
+    conditions = pipeline.conditions([prompt] * draws, images or {}, scribbles or {})
     given = pipeline.autoencoder.encode(tokens, valid)
+
+    def each(values: Tensor) -> Tensor:
+        return values.expand(draws, *values.shape[1:])
+
     latents, found = resampled(
         model,
         pipeline.scheduler,
         conditions,
-        given,
-        model.normalised_shape(shape),
-        kept[None],
-        valid,
-        guesses=None if hinted is None else pipeline.autoencoder.encode(tokens, torch.ones_like(valid)),
-        guessed=None if hinted is None else hinted.to(device)[None],
+        each(given),
+        each(model.normalised_shape(shape)),
+        each(kept[None]),
+        each(valid),
+        guesses=None if hinted is None else each(pipeline.autoencoder.encode(tokens, torch.ones_like(valid))),
+        guessed=None if hinted is None else each(hinted.to(device)[None]),
         keep_shape=keep_shape,
         strength=strength,
         steps=steps,
         guidance=guidance,
         generator=generator,
     )
-    fresh = pipeline.autoencoder.decode(latents)[0]
-    after = shape[0] if keep_shape else model.shape_of(found)[0]
+    fresh = pipeline.autoencoder.decode(latents.mean(dim=0, keepdim=True))[0]
+    after = shape[0] if keep_shape else model.shape_of(found).mean(dim=0)
     return TokenPerson(torch.where(kept[:, None], tokens[0], fresh), valid[0] | ~kept, after)
 
 
