@@ -8,7 +8,7 @@ import torch
 
 from lca_method.batch import DrivingSignal, TargetViews
 from lca_method.losses import LossConfig, total
-from lca_method.losses.photometric import alpha_loss, l1, l1_on_person, lpips_loss, prepare
+from lca_method.losses.photometric import PERSON, alpha_loss, l1, l1_on_person, lpips_loss, prepare
 from lca_method.losses.registry import ALPHA, POSITION, SCALE
 from lca_method.networks.subject import SubjectCode
 from lca_shared.body import BodyPose
@@ -79,6 +79,17 @@ def test_l1_on_person_is_the_mean_over_person_pixels():
     inside = target.images + 0.1 * target.masks
     assert float(l1_on_person(inside, target)) == pytest.approx(0.1, rel=1e-4)
     assert float(l1_on_person(target.images + (1 - target.masks), target)) == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize(("name", "guess"), [("l1", 0.0), ("squared", 0.25)])
+def test_the_best_guess_of_what_is_lit_one_time_in_four(name, guess):
+    """L1's is the median: dark; squared error's is the mean."""
+    white = replace(targets_of(2), images=torch.zeros(2, 3, 32, 32), masks=torch.ones(2, 1, 32, 32))
+    white.images[..., ::4] = 1.0
+    target = prepare(white, BACKGROUND, None)
+    tried = torch.linspace(0, 1, 21)
+    errors = [float(PERSON[name](torch.full((2, 3, 32, 32), float(value)), target)) for value in tried]
+    assert float(tried[errors.index(min(errors))]) == pytest.approx(guess, abs=1e-6)
 
 
 def test_unknown_pixels_and_pictures_of_weight_zero_get_no_gradient(models):

@@ -7,6 +7,7 @@ import pytest
 from lca_method.made_with import differences, made_with
 from lca_method.networks import LCAConfig
 from lca_method.networks.driving import DrivingConfig
+from lca_method.networks.relight_config import RelightConfig
 
 
 def test_a_network_fits_itself_and_what_only_training_knows_does_not_matter(config: LCAConfig, body) -> None:
@@ -16,6 +17,14 @@ def test_a_network_fits_itself_and_what_only_training_knows_does_not_matter(conf
     augment = replace(config.driving.encoder.augment, rotation=45.0)
     driving = replace(config.driving, encoder=replace(config.driving.encoder, augment=augment))
     assert differences(made_with(replace(config, transformer=transformer, driving=driving), body), ours) == []
+
+
+def test_what_learns_of_a_relightable_model_does_not_matter_but_its_sizes_do(config: LCAConfig, body) -> None:
+    relight = RelightConfig(lobes=2)
+    ours = made_with(replace(config, relight=relight), body)
+    alone, smooth = replace(relight, light_alone=True), replace(relight, smooth=True)
+    assert differences(ours, made_with(replace(config, relight=alone), body)) == []
+    assert any("smooth" in line for line in differences(ours, made_with(replace(config, relight=smooth), body)))
 
 
 @pytest.mark.parametrize("expression", ["coefficients", "code"])
