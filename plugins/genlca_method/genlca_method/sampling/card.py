@@ -42,10 +42,10 @@ steps (sha256 `{lca.get("sha256", "unknown")}`).
 from genlca_method.sampling.pipeline import GenLCAPipeline
 
 pipeline = GenLCAPipeline.from_pretrained("{hub_id}")
-avatar = pipeline("a tall person wearing a red top").avatars[0]
+avatar = pipeline("a tall person wearing a long-sleeved red top").avatars[0]
 ```
 
-or `genlca generate --pipeline {hub_id} --prompt "a tall person wearing a red top" --output-dir made`.
+or `genlca generate --pipeline {hub_id} --prompt "a tall person wearing a long-sleeved red top" --output-dir made`.
 
 ## Data
 
