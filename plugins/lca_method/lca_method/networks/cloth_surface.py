@@ -2,17 +2,17 @@
 
 Weights that keep a skirt whole show only where there is cloth. Gaussians start on the legs, and half of them face the
 other leg. Here each leg's ring of points is unrolled to half an oval around both legs, its inner side to the middle in
-front and behind, and starts from there, carried by nodes as each reference view shows the person, as far out as every
-view that shows the place shows the person. A small network corrects that. It acts by how far the nodes' gates are open:
+front and behind, and starts from there, carried by nodes as each reference view shows the person, as far out as most
+views that show the place show the person. A small network corrects that. It acts by how far the nodes' gates are open:
 shut, a Gaussian starts as ever. Not in the paper.
 """
 
 from dataclasses import replace
 
 import torch
-from torch import nn
 
 from lca_method.networks.gaussian_heads import GaussianStart
+from lca_method.networks.projected_outline import ProfileReader
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.tensors import Bool, Float, Tensor
 
@@ -34,19 +34,12 @@ _BELOW_HIPS = (0.08, 0.18)
 """Metres below the joints of the hips between which rings turn from the body's to the oval."""
 
 
-class ClothSurface(nn.Module):
+class ClothSurface(ProfileReader):
     """Profiles outwards from an oval around both legs -> starts of Gaussians on cloth."""
 
     def __init__(self, position_code: int, hidden: int = 64):
         """Args: length of the points' position code; width of the network."""
-        super().__init__()
-        inputs = FEATURES + position_code + 3
-        self.layers = nn.Sequential(
-            nn.Linear(inputs, hidden), nn.LeakyReLU(), nn.Linear(hidden, hidden), nn.LeakyReLU()
-        )
-        self.last = nn.Linear(hidden, 9)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
+        super().__init__(FEATURES, position_code, hidden)
         self.register_buffer("away", torch.empty(0), persistent=False)
         self.register_buffer("shift", torch.empty(0), persistent=False)
         self.register_buffer("rings", torch.empty(0), persistent=False)
@@ -88,9 +81,7 @@ class ClothSurface(nn.Module):
             replaced: share of each Gaussian's skinning weights that nodes replaced, 0..1.
             bare: starts without cloth.
         """
-        code = position_code.expand(*profile.shape[:-1], -1)
-        hidden = self.layers(torch.cat([profile, code, colors], dim=-1))
-        along, beside, opacities, log_scales, tint = self.last(hidden).split([1, 3, 1, 1, 3], dim=-1)
+        along, beside, opacities, log_scales, tint = self.read(profile, position_code, colors)
         share = self.share(replaced) * cloth_shown(profile)[..., :1]  # no cloth where views show none
         reach = reach_of(profile)
         offsets = (reach + _CORRECTION * along.tanh()) * self.away + _CORRECTION * beside.tanh()

@@ -22,19 +22,41 @@ _REACH = 0.3
 """Metres: bound of a start offset along the normal, and of each coordinate beside it."""
 
 
-class ProjectedOutline(nn.Module):
-    """Profiles along the normals -> starts of the Gaussians; nothing is added before training."""
+class ProfileReader(nn.Module):
+    """What a small network says of profiles: all zero before training."""
 
-    def __init__(self, position_code: int, hidden: int = 64):
-        """Args: length of the points' position code; width of the network."""
+    def __init__(self, features: int, position_code: int, hidden: int):
+        """Args: numbers of a profile; length of the points' position code; width of the network."""
         super().__init__()
-        inputs = FEATURES + position_code + 3
+        inputs = features + position_code + 3
         self.layers = nn.Sequential(
             nn.Linear(inputs, hidden), nn.LeakyReLU(), nn.Linear(hidden, hidden), nn.LeakyReLU()
         )
         self.last = nn.Linear(hidden, 9)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
+
+    def read(
+        self,
+        profile: Float[Tensor, "*b points features"],
+        position_code: Float[Tensor, "points code"],
+        colors: Float[Tensor, "*b points 3"],
+    ) -> tuple[Tensor, ...]:
+        """How far along the direction and along each axis, opacities, log-scales and colours, [*b, points, 1 or 3].
+
+        Args: of :func:`outline_profile`; code of the points on the template; sRGB.
+        """
+        code = position_code.expand(*profile.shape[:-1], -1)
+        hidden = self.layers(torch.cat([profile, code, colors], dim=-1))
+        return self.last(hidden).split([1, 3, 1, 1, 3], dim=-1)
+
+
+class ProjectedOutline(ProfileReader):
+    """Profiles along the normals -> starts of the Gaussians; nothing is added before training."""
+
+    def __init__(self, position_code: int, hidden: int = 64):
+        """Args: length of the points' position code; width of the network."""
+        super().__init__(FEATURES, position_code, hidden)
 
     def forward(
         self,
@@ -44,9 +66,7 @@ class ProjectedOutline(nn.Module):
         rest_normals: Float[Tensor, "points 3"],
     ) -> GaussianStart:
         """Args: of :func:`outline_profile`; code of the points on the template; sRGB; outward unit normals."""
-        code = position_code.expand(*profile.shape[:-1], -1)
-        hidden = self.layers(torch.cat([profile, code, colors], dim=-1))
-        along, beside, opacities, log_scales, tint = self.last(hidden).split([1, 3, 1, 1, 3], dim=-1)
+        along, beside, opacities, log_scales, tint = self.read(profile, position_code, colors)
         offsets = _REACH * (along.tanh() * rest_normals + beside.tanh())
         return GaussianStart(offsets, opacities[..., 0], log_scales[..., 0], tint)
 
