@@ -1,4 +1,4 @@
-# Every target sets itself up: a fresh machine needs Python 3.11, pip, gcc and make.
+# Every target sets itself up: a fresh machine needs Python 3.11, pip, gcc, g++, make and OpenGL's libraries (README).
 PYTHON ?= python3.11
 PYTHON := $(shell command -v $(PYTHON) 2>/dev/null || command -v python3)
 VENV := .venv
@@ -26,6 +26,8 @@ $(STAMP): constraints.txt $(addsuffix /pyproject.toml,$(PACKAGES))
 	$(BIN)/uv pip install --python $(BIN)/python --constraints constraints.txt --build-constraints constraints.txt \
 		$(addprefix -e ,$(PACKAGES)) \
 		pytest pytest-xdist hypothesis webdataset ruff pyright
+	$(BIN)/python -c "import cv2, open3d, mediapipe" 2>$(VENV)/imports.log || { tail -n 1 $(VENV)/imports.log; \
+		$(BIN)/python -c "from lca_shared.command_line import SYSTEM_LIBRARIES; print(SYSTEM_LIBRARIES)"; exit 1; }
 	touch $@
 
 demo: $(STAMP)

@@ -10,6 +10,12 @@ import tyro
 
 from lca_shared.errors import UserError
 
+SYSTEM_LIBRARIES = """\
+OpenCV, Open3D and MediaPipe need libraries of the system that servers and containers often lack.
+On Debian and Ubuntu: apt install libgl1 libglib2.0-0"""
+_OF_THE_SYSTEM = "cannot open shared object file"
+"""What an ImportError of a compiled package says that lacks one of them."""
+
 
 def run_subcommand(
     program: str, description: str, subcommands: Mapping[str, Any], arguments: Sequence[str] | None = None
@@ -39,6 +45,11 @@ def run_subcommand(
         if debug:
             raise
         print(f"{program}: {error}", file=sys.stderr)
+        return 1
+    except ImportError as error:
+        if debug or _OF_THE_SYSTEM not in str(error):
+            raise
+        print(f"{program}: {error}.\n{SYSTEM_LIBRARIES}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"{program}: stopped; run the same command again to go on.", file=sys.stderr)
