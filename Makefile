@@ -26,7 +26,7 @@ $(STAMP): constraints.txt $(addsuffix /pyproject.toml,$(PACKAGES))
 	$(BIN)/uv pip install --python $(BIN)/python --constraints constraints.txt --build-constraints constraints.txt \
 		$(addprefix -e ,$(PACKAGES)) \
 		pytest pytest-xdist hypothesis webdataset ruff pyright
-	$(BIN)/python -c "import cv2, open3d, mediapipe" 2>$(VENV)/imports.log || { tail -n 1 $(VENV)/imports.log; \
+	@$(BIN)/python -c "import cv2, open3d, mediapipe" 2>$(VENV)/imports.log || { tail -n 1 $(VENV)/imports.log; \
 		$(BIN)/python -c "from lca_shared.command_line import SYSTEM_LIBRARIES; print(SYSTEM_LIBRARIES)"; exit 1; }
 	touch $@
 
