@@ -95,13 +95,10 @@ def outline_profile(
         votes: instead of whether every view shows the person, which share of them does.
     """
     *batch, views, count, _ = points.shape
-    distances = points.new_tensor(along)
-    places = points[..., None, :] + distances[:, None] * normals[..., None, :]
-    pixels, depth = project(cameras, places.flatten(-3, -2))
-    grid = on_picture(pixels / pixels.new_tensor([cameras.width, cameras.height]) * 2 - 1)
-    shown = ((grid.abs() < 1).all(dim=-1) & (depth > 0)).unflatten(-1, (count, -1)).to(points)
+    grid, depth = _along_on_pictures(points, normals, cameras, along)
+    shown = ((grid.abs() < 1).all(dim=-1) & (depth > 0)).to(points)
     pictures = torch.cat([masks, _silhouette(points, masks, cameras, spacing)], dim=-3).flatten(0, -4)
-    found = F.grid_sample(pictures, grid.flatten(0, -3)[:, :, None], align_corners=False)[..., 0]
+    found = F.grid_sample(pictures, grid.flatten(0, -4).flatten(1, 2)[:, :, None], align_corners=False)[..., 0]
     person, body = found.reshape(*batch, views, 2, count, len(along)).unbind(-3)
     to_camera = F.normalize(cameras.world_centers()[..., None, :] - points, dim=-1)
     side = (1 - (normals * to_camera).sum(-1).square()).square()[..., None] * shown
@@ -112,6 +109,27 @@ def outline_profile(
     else:
         there = (person * shown + 1 - shown).amin(dim=-3)
     return torch.cat([*met, there, total[..., :1] / views], dim=-1)
+
+
+def _along_on_pictures(
+    points: Float[Tensor, "*b views points 3"],
+    normals: Float[Tensor, "*b views points 3"],
+    cameras: Cameras,
+    along: tuple[float, ...],
+) -> tuple[Float[Tensor, "*b views points along 2"], Float[Tensor, "*b views points along"]]:
+    """Where places along normals are on pictures (for ``grid_sample``), and their depths, metres.
+
+    Until the division by depth a projection is linear in the distance: points and normals are turned, not each place.
+    """
+    picture_from_camera = cameras.intrinsics.clone()
+    picture_from_camera[..., :2, :] *= 2 / cameras.intrinsics.new_tensor([[cameras.width], [cameras.height]])
+    picture_from_world = picture_from_camera @ cameras.camera_from_world[..., :3, :]
+    turn, shift = picture_from_world.split([3, 1], dim=-1)
+    start = (turn @ points.mT + shift)[..., None]
+    places = start + (turn @ normals.mT)[..., None] * points.new_tensor(along)
+    depth = places[..., 2, :, :]
+    grid = places[..., :2, :, :] / depth[..., None, :, :] - 1
+    return on_picture(torch.stack(grid.unbind(-3), dim=-1)), depth
 
 
 def _silhouette(
