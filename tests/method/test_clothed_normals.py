@@ -7,6 +7,7 @@ import torch
 
 from lca_method.networks import LCA, LCAConfig
 from lca_method.networks.clothed_normals import ClothedNormals
+from lca_method.networks.irradiance import irradiance
 from lca_method.networks.relight_config import RelightConfig
 from lca_shared.body import BodyPose, CompactBody
 from lca_shared.body.anchors import SurfacePoints, sample_surface
@@ -70,11 +71,12 @@ def test_shadow_of_a_red_light_is_blue(config: LCAConfig, body: CompactBody) -> 
     pose, shape = BodyPose.rest(len(body.driven_joints)), torch.zeros(len(body.shape_names))
     lights = Lights.none().with_point(torch.tensor([0.0, 0.0, 5.0]), torch.tensor([9.0, 0, 0]))
     lights = lights.with_point(torch.tensor([0.0, -5.0, 1.0]), torch.tensor([0.0, 0, 9.0]))
-    found = shadows.irradiance(shape, pose, lights)
+    _, places, normals = shadows.posed(shape, pose)
+    found = irradiance(normals, places, shadows.visible(shape, pose, lights), lights)
     shares = found[..., :1] * found[..., 3:]
     assert bool((shares >= 0).all()) and float(shares.max()) <= 1 + 1e-5
     hidden = (shares[:, 0] < 0.2) & (shares[:, 2] > 0.8)
     assert int(hidden.sum()) >= 3
     white = Lights.none().with_point(torch.tensor([0.0, 0.0, 5.0]), torch.ones(3))
-    tint = shadows.irradiance(shape, pose, white)[..., 3:]
+    tint = irradiance(normals, places, shadows.visible(shape, pose, white), white)[..., 3:]
     torch.testing.assert_close(tint, torch.ones_like(tint), atol=1e-4, rtol=0)

@@ -8,6 +8,7 @@ import torch
 
 from lca_method.batch import DrivingSignal, ReferenceViews
 from lca_method.networks import LCA, LCAConfig, SubjectCode
+from lca_method.networks.irradiance import irradiance
 from lca_method.networks.occlusion import by_every_pair, occluded
 from lca_method.networks.relight import in_training, relit
 from lca_method.networks.relight_config import RelightConfig
@@ -293,7 +294,8 @@ def test_shadow_of_an_arm_and_of_nobody(relightable: LCA, body: CompactBody) -> 
     _, places, normals = shadows.posed(shape, pose)
     torch.testing.assert_close(places, tokens.read(body.template_vertices, body.faces), atol=1e-4, rtol=0)
     above = Lights.none().with_point(torch.tensor([0.0, 0.0, 5.0]), torch.ones(3))
-    share = shadows.irradiance(shape, pose, above)[..., 0]
+    seen = shadows.visible(shape, pose, above)
+    share = irradiance(normals, places, seen, above)[..., 0]
     head = places[:, 2] > places[:, 2].max() - 0.04
     feet = (places[:, 2] < 0.3) & (normals[:, 2] > 0.1)
     assert float(share[head].min()) > 0.9

@@ -26,9 +26,11 @@ def stage_lights(targets: TargetLights, strength: float) -> Lights:
         )
     white = targets.positions.new_ones(3)
     none = targets.positions[..., :0, :]
+    shining = (targets.intensities != 0).flatten(0, -2).any(dim=0).nonzero()  # the rest is off in all, or padding
+    most = int(shining.max()) + 1 if len(shining) else 0
     return Lights(
-        targets.positions,
-        strength * targets.intensities[..., None] * white,
+        targets.positions[..., :most, :],
+        strength * targets.intensities[..., :most, None] * white,
         none,
         none,
         targets.ambient[..., None] * white,

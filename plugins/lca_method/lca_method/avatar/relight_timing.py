@@ -13,15 +13,16 @@ from lca_method.avatar.relight_filming import HiddenDriver
 from lca_method.avatar.relight_maps import shipped_names
 from lca_method.avatar.relight_options import LightOptions, look_of
 from lca_method.avatar.viewpoints import cameras_around
-from lca_method.networks.relight_diffuse import PoseChanges, lit_gaussians
+from lca_method.networks.irradiance import irradiance
+from lca_method.networks.relight_diffuse import PoseChanges, lit_gaussians, world_normals
 from lca_method.networks.relight_shading import facing_camera, shaded
 from lca_shared.body.model import BodyPose
 from lca_shared.gaussians import Gaussians
 from lca_shared.rendering import rasterize
 
 PARTS = ("driving", "body's shadows", "shadow network", "diffuse light", "rasterizer", "deferred pass")
-"""driving: all that moves the Gaussians; rasterizer: ten channels in place of three; deferred pass: shine, tone curve
-and the background, per pixel."""
+"""driving: all that moves the Gaussians; shadow network: with the light that arrives at each Gaussian; rasterizer: ten
+channels in place of three; deferred pass: shine, tone curve and the background, per pixel."""
 _WARM_UP = 3
 
 
@@ -51,24 +52,29 @@ def timed_relit_frames(avatar: Avatar, size: int, frames: int) -> FrameTiming:
         signal = waving(avatar, frame)
         start, took = time.perf_counter(), {}
         took["driving"], (gaussians, pose, hidden) = timed(device, partial(drive, signal))
-        took["body's shadows"], irradiance = timed(device, partial(body.irradiance, none, pose, look.lights))
+        took["body's shadows"], seen = timed(device, partial(body.visible, none, pose, look.lights))
 
-        def shadow(irradiance: torch.Tensor = irradiance[0], hidden: torch.Tensor = hidden) -> tuple:
-            spread = body.spread(irradiance)
-            shares = networks.shadows(spread[..., :3], transfer.shadow_code)
-            return shares, spread[..., 3:], PoseChanges(*networks.deltas(hidden))
+        def shadow(
+            gaussians: Gaussians = gaussians,
+            pose: BodyPose = pose,
+            seen: torch.Tensor = seen[0],
+            hidden: torch.Tensor = hidden,
+        ) -> tuple:
+            turned, changes = turned_frames(avatar, pose)[0], PoseChanges(*networks.deltas(hidden))
+            normals = world_normals(transfer, turned, changes)
+            arriving = irradiance(normals, gaussians.means, body.spread(seen), look.lights)
+            return networks.shadows(arriving[..., :3], transfer.shadow_code), arriving[..., 3:], changes, turned
 
-        took["shadow network"], (shadows, tint, changes) = timed(device, shadow)
+        took["shadow network"], (shadows, tint, changes, turned) = timed(device, shadow)
 
         def light(
             gaussians: Gaussians = gaussians,
-            pose: BodyPose = pose,
             shadows: torch.Tensor = shadows,
             tint: torch.Tensor = tint,
             changes: PoseChanges = changes,
+            turned: torch.Tensor = turned,
         ) -> Gaussians:
-            frames = turned_frames(avatar, pose)[0]
-            return lit_gaussians(transfer, gaussians, look.lights, shadows, tint, changes, frames=frames)
+            return lit_gaussians(transfer, gaussians, look.lights, shadows, tint, changes, frames=turned)
 
         took["diffuse light"], buffers = timed(device, light)
         took["rasterizer"], drawn = timed(

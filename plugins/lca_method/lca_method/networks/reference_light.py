@@ -45,7 +45,7 @@ def light_in_references(
     for *person, view in torch.nonzero(known).tolist():
         at = (*person, slice(view, view + 1))
         light, pose = stage_lights(_some(lights, at), 1.0), fit.pose[at]
-        shadowed, _ = body.light(shape[tuple(person)], pose, light)
+        shadowed = body.light(shape[tuple(person)], pose, light)
         share = shadowed.mean(-1) / _upright(light, pose.root_translation)[:, None]
         found[at] = body.spread(share[..., None])[..., 0].clamp(_LEAST, _MOST)
     return found

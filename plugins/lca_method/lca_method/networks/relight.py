@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from lca_method.networks.clothed_normals import ClothedNormals
+from lca_method.networks.irradiance import irradiance
 from lca_method.networks.relight_config import RelightConfig
-from lca_method.networks.relight_diffuse import PoseChanges, lit_gaussians
+from lca_method.networks.relight_diffuse import PoseChanges, lit_gaussians, world_normals
 from lca_method.networks.relight_head import TransferDeltas, TransferHead
 from lca_method.networks.relight_shading import Shaded, facing_camera, shaded
 from lca_method.networks.shadow_body import ShadowBody
@@ -23,6 +24,7 @@ from lca_shared.gaussians import Gaussians
 from lca_shared.lighting.lights import Lights
 from lca_shared.lighting.tone import to_srgb
 from lca_shared.rendering import Rendering
+from lca_shared.rotations import quaternion_to_matrix
 from lca_shared.tensors import Float, Tensor
 
 if TYPE_CHECKING:
@@ -67,10 +69,12 @@ class RelightPerFrame(nn.Module):
             albedo: with the channels of the albedo.
             frames: as of ``lit_gaussians``.
         """
-        irradiance = body.spread(body.irradiance(shape, pose, lights))
-        shadow = self.shadows(irradiance[..., :3], transfer.shadow_code)
+        frames = (quaternion_to_matrix(gaussians.quaternions) if frames is None else frames).detach()
         changes = None if pose_hidden is None else PoseChanges(*self.deltas(pose_hidden))
-        return lit_gaussians(transfer, gaussians, lights, shadow, irradiance[..., 3:], changes, albedo, frames)
+        seen = body.spread(body.visible(shape, pose, lights))
+        arriving = irradiance(world_normals(transfer, frames, changes), gaussians.means.detach(), seen, lights)
+        shadow = self.shadows(arriving[..., :3], transfer.shadow_code)
+        return lit_gaussians(transfer, gaussians, lights, shadow, arriving[..., 3:], changes, albedo, frames)
 
 
 class Relight(nn.Module):

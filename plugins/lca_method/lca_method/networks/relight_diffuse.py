@@ -26,6 +26,17 @@ class PoseChanges:
     """Factor on the openness."""
 
 
+def world_normals(
+    transfer: Transfer, frames: Float[Tensor, "*b gaussians 3 3"], changes: PoseChanges | None = None
+) -> Float[Tensor, "*b gaussians 3"]:
+    """Unit normals in a pose. Args: of the same people and frames; that its directions are kept in; what driving
+    changes."""
+    local = transfer.normals
+    if changes is not None:
+        local = torch.nn.functional.normalize(local + changes.tilt, dim=-1)
+    return (frames @ local[..., None])[..., 0]
+
+
 def lit_gaussians(
     transfer: Transfer,
     gaussians: Gaussians,
@@ -50,11 +61,8 @@ def lit_gaussians(
             Gaussians as it likes: people's frames leave that out.
     """
     frames = (quaternion_to_matrix(gaussians.quaternions) if frames is None else frames).detach()
-    local, openness = transfer.normals, transfer.openness
-    if changes is not None:
-        local = torch.nn.functional.normalize(local + changes.tilt, dim=-1)
-        openness = openness * changes.opening
-    normals = (frames @ local[..., None])[..., 0]
+    openness = transfer.openness if changes is None else transfer.openness * changes.opening
+    normals = world_normals(transfer, frames, changes)
     axes = (transfer.lobe_axes @ frames.mT) if transfer.lobe_axes.shape[-2] else transfer.lobe_axes
     light = diffuse_light(normals, openness, axes, transfer.lobe_bands, gaussians.means.detach(), lights)
     radiance = transfer.albedo * light * (shadow[..., None] * tint).clamp(max=1)

@@ -1,9 +1,11 @@
-"""Irradiance on the posed body: with the shadows that one part throws on another, and without."""
+"""What the posed body keeps from places on it: which lights reach them past its other parts."""
 
 from dataclasses import dataclass, replace
 
 import torch
+from torch.nn.functional import embedding_bag
 
+from lca_method.networks.irradiance import received
 from lca_method.networks.occlusion import occluded
 from lca_method.networks.shadow_layout import ShadowLayout
 from lca_shared.body.anchors import SurfacePoints, body_at
@@ -15,9 +17,8 @@ from lca_shared.tensors import Float, Int, Tensor
 
 LIFT, AHEAD = 0.012, 0.025
 """Metres: rays start so far above the body, and so far on their way: the coarse mesh does not meet its own surface."""
-_LUMINANCE = (0.2126, 0.7152, 0.0722)
-_DARK = 0.02
-"""Light, as a share of the person's mean, below which a place counts as lit by nothing and shadowed by nobody."""
+BELOW = -0.5
+"""Least cosine of a place's normal and a light that clothes over it may still face: they turn away from the body."""
 
 
 @dataclass(frozen=True)
@@ -64,23 +65,32 @@ class ShadowBody:
         return points[..., :count, :], points[..., count:, :], torch.nn.functional.normalize(turned, dim=-1)
 
     @torch.no_grad()
-    def light(
-        self, shape: Float[Tensor, "*#b coefficients"], pose: BodyPose, lights: Lights
-    ) -> tuple[Float[Tensor, "*b places 3"], Float[Tensor, "*b places 3"]]:
-        """Radiance that white matt places send back with the shadows of the body, and without.
+    def visible(
+        self,
+        shape: Float[Tensor, "*#b coefficients"],
+        pose: BodyPose,
+        lights: Lights,
+        horizon: float = BELOW,
+    ) -> Float[Tensor, "*b places lights"]:
+        """Which lights reach each place past the body: 1, or 0 if a part of it is in the way. Lights as
+        ``Lights.with_keys().arriving`` orders them.
 
-        Args: as of :meth:`irradiance`.
+        Args:
+            shape: of the person.
+            pose: batch shape ``[*b]``.
+            lights: batch shape ``[*b]``, or none for light that is the same in all.
+            horizon: cosine of the place's normal and a light below which the place's own surface hides it.
         """
         vertices, places, normals = self.posed(shape, pose)
         raised = places + LIFT * normals
         directions, strengths, distances = lights.with_keys().arriving(raised)
-        taken = (directions * normals[..., None, :]).sum(-1).clamp(min=0)
-        even = lights.ambient[..., None, :]
+        cosine = (directions * normals[..., None, :]).sum(-1)
+        shining = (strengths > 0).any(dim=-1).expand(cosine.shape)
         pictures = places.shape[:-2].numel()
-        seen = (taken * (strengths.sum(-1) > 0)).reshape(pictures, *taken.shape[-2:]).clone()
+        seen = ((cosine > horizon) & shining).to(places).reshape(pictures, *cosine.shape[-2:])
         origins, meshes = (part.reshape(pictures, *part.shape[-2:]) for part in (raised, vertices))
-        directions = directions.reshape(pictures, *directions.shape[-3:])
-        distances = distances.reshape(pictures, *distances.shape[-2:])
+        directions = directions.expand(*cosine.shape, 3).reshape(*seen.shape, 3)
+        distances = distances.expand(cosine.shape).reshape(seen.shape)
         for picture in range(pictures):
             place, which = torch.nonzero(seen[picture] > 0, as_tuple=True)
             ray = directions[picture, place, which]
@@ -92,37 +102,27 @@ class ShadowBody:
                 self.faces,
             )
             seen[picture, place[hit], which[hit]] = 0.0
-        shadowed, open_light = (
-            (part[..., None, :] @ strengths)[..., 0, :] for part in (seen.reshape(taken.shape), taken)
-        )
-        return shadowed + even, open_light + even
+        return seen.reshape(cosine.shape)
 
-    def irradiance(
+    @torch.no_grad()
+    def light(
         self, shape: Float[Tensor, "*#b coefficients"], pose: BodyPose, lights: Lights
-    ) -> Float[Tensor, "*b places 6"]:
-        """Of each place: the share of its light that no part of the body keeps away; light with shadows; light
-        without; the latter two over the person's mean, so that they do not depend on how bright it is. These are of
-        luminance. Then the same share of red, green and blue over the first: where the sun is kept away, what is left
-        is the sky's blue.
+    ) -> Float[Tensor, "*b places 3"]:
+        """Radiance that white matt places on the bare body send back, with its shadows.
 
-        Args:
-            shape: of the person.
-            pose: batch shape ``[*b]``.
-            lights: batch shape ``[*b]``, or none for light that is the same in all.
+        Args: as of :meth:`visible`.
         """
-        shadowed, open_light = self.light(shape, pose, lights)
-        luminance = shadowed.new_tensor(_LUMINANCE)
-        dim, bright = (part @ luminance for part in (shadowed, open_light))
-        mean = bright.mean(dim=-1, keepdim=True).clamp(min=1e-6)
-        share = (dim + _DARK * mean) / (bright + _DARK * mean)
-        dark = _DARK * mean[..., None]
-        of_colors = (shadowed + dark) / (open_light + dark) / share[..., None]
-        return torch.cat([torch.stack([share, dim / mean, bright / mean], dim=-1), of_colors], dim=-1)
+        _, places, normals = self.posed(shape, pose)
+        seen = self.visible(shape, pose, lights, horizon=0.0)
+        return received(normals, places + LIFT * normals, seen, lights)[0]
 
     def spread(self, values: Float[Tensor, "*b places numbers"]) -> Float[Tensor, "*b gaussians numbers"]:
         """What is known at the places, at the Gaussians."""
-        found = values[..., self.neighbours.flatten(), :].unflatten(-2, self.neighbours.shape)
-        return (found * self.weights[..., None]).sum(-2)
+        flat = values.flatten(0, -3) if values.ndim > 2 else values[None]
+        found = [
+            embedding_bag(self.neighbours, part, per_sample_weights=self.weights.to(part), mode="sum") for part in flat
+        ]
+        return torch.stack(found).reshape(*values.shape[:-2], len(self.neighbours), values.shape[-1])
 
     def to(self, device: torch.device | str) -> "ShadowBody":
         """On another device."""

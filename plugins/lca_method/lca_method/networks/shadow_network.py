@@ -32,7 +32,7 @@ class ShadowNetwork(nn.Module):
     def forward(
         self, irradiance: Float[Tensor, "*b gaussians 3"], code: Float[Tensor, "*#b gaussians code"]
     ) -> Float[Tensor, "*b gaussians"]:
-        """Args: of ``ShadowBody.irradiance``, spread to the Gaussians; ``Transfer.shadow_code``."""
+        """Args: the first three numbers of :func:`irradiance.irradiance`; ``Transfer.shadow_code``."""
         code = code.expand(*irradiance.shape[:-1], -1)
         added = self.last(self.layers(torch.cat([irradiance, code], dim=-1)))[..., 0]
         return (torch.logit(irradiance[..., 0], eps=0.01) + added).sigmoid()
