@@ -1,10 +1,12 @@
-"""Relit avatars against truth: light stages and environment maps never trained on, people never trained on.
+"""Relit avatars against truth: light stages, maps and lamps never trained on, people never trained on.
 
     python -m benchmarks.relight --checkpoint RUN --data STAGE --seed SEED --output FOLDER
 
 ``STAGE`` is a dataset of ``lca-data synth --kind studio --lights --seed SEED``; people are made from evenly lit frames.
-Truth under maps, of albedo and of normals is ray-cast anew from the same people. Beside the relit avatar stands the one
-that is not relit, in each picture scaled by the constant colour (in linear light) that brings it nearest to the truth.
+Truth under maps and lamps, of albedo and of normals is ray-cast anew from the same people. Beside the relit avatar
+stands the one that is not relit, in each picture scaled by the constant colour (in linear light) that brings it nearest
+to the truth. Every person is seen once under each map and lamp at each of ``--turns``, by a camera that changes with
+turn, light and person; ``relight_protocol`` says how. Behind ``+-`` stands the standard error over people.
 """
 
 import argparse
@@ -13,14 +15,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
+from benchmarks.relight_protocol import Lighting, lightings, rows_of, side_of
 from benchmarks.relight_scores import best_constant_color, means, person_score
 from benchmarks.relight_truth import Intrinsics, Truth
 from lca_dataparsers.dataset.reader import AvatarDataset
 from lca_dataparsers.pictures import write_picture
-from lca_method.avatar.relight_maps import read_environment, shipped_names
+from lca_method.avatar.relight_maps import shipped_names
 from lca_method.batch import SubjectBatch, stacked
 from lca_method.crops import CropReader, CropSizes
 from lca_method.networks.relight import relit
@@ -31,13 +33,12 @@ from lca_method.target_lights import SYNTHETIC_STRENGTH
 from lca_method.trained_network import TrainedNetwork, load_network
 from lca_shared.cameras import Cameras
 from lca_shared.gaussians import Gaussians
-from lca_shared.lighting.environment import prefiltered
-from lca_shared.lighting.lights import Lights
 from lca_shared.lighting.tone import to_srgb, tone_mapped
 from lca_shared.rendering import Rendering, rasterize
 from lca_shared.tensors import Float, Tensor
 
-REFERENCES = 4
+REFERENCES = 8
+"""As the paper evaluates."""
 
 
 def draw(gaussians: Gaussians, camera: Cameras) -> Rendering:
@@ -53,40 +54,43 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="of a synthetic dataset; without it only its own light is looked at")
     parser.add_argument("--strength", type=float, default=SYNTHETIC_STRENGTH, help="of the stage's lights")
     parser.add_argument("--output", type=Path, required=True, help="folder of pictures")
-    parser.add_argument("--people", type=int, default=6)
-    parser.add_argument("--pictures", type=int, default=2, help="partially lit ones of each person")
+    parser.add_argument("--people", type=int, default=8)
+    parser.add_argument("--references", type=int, default=REFERENCES, help="evenly lit pictures a person is made from")
+    parser.add_argument("--pictures", type=int, default=4, help="partially lit ones of each person")
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--maps", nargs="*", default=list(shipped_names()))
+    parser.add_argument("--turns", nargs="*", type=float, default=[0.0, 90.0, 180.0, 270.0], help="of maps, degrees")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     begun = time.process_time()
     trained = load_network(options.checkpoint)
-    maps = {name: prefiltered(read_environment(name), lights=48) for name in options.maps}
+    shone = lightings(options.maps, options.turns)
     dataset = AvatarDataset.open(options.data)
     sizes = CropSizes(trained.sizes.reference, trained.sizes.face, options.size, target_lights=512)
     reader = CropReader(dataset, sizes, 1 << 28)
-    rows: list[dict[str, float]] = []
-    for number, name in enumerate(list(dataset.subjects)[: options.people]):
+    rows: list[dict] = []
+    names = list(dataset.subjects)[: options.people]
+    for number, name in enumerate(names):
         with torch.no_grad():
-            rows += measured(trained, reader, name, number, options, maps)
-        for kind, values in means(rows).items():
-            print(f"after {number + 1} people, {kind}: {values}", flush=True)
-    print(f"{time.process_time() - begun:.0f} s of the processor")
+            rows += [{**row, "person": name} for row in measured(trained, reader, name, number, options, shone)]
+        print(f"{number + 1} of {len(names)} people, {time.process_time() - begun:.0f} s", flush=True)
+    for kind, values in means(rows).items():
+        print(f"{kind}: {values}")
     return 0
 
 
 def measured(
-    trained: TrainedNetwork, reader: CropReader, name: str, number: int, options: argparse.Namespace, maps: dict
-) -> list[dict[str, float]]:
+    trained: TrainedNetwork,
+    reader: CropReader,
+    name: str,
+    number: int,
+    options: argparse.Namespace,
+    shone: list[Lighting],
+) -> list[dict]:
     """One person's rows of figures; writes their sheet."""
     person = reader.dataset.subjects[name]
-    assert person.lights is not None
-    patterns = person.frames["light_pattern"]
-    even = [row for row, n in enumerate(patterns) if person.lights.patterns[int(n)].fully_lit]
-    dark = [row for row, n in enumerate(patterns) if not person.lights.patterns[int(n)].fully_lit]
-    references = [even[i] for i in np.linspace(0, len(even) - 1, REFERENCES).round().astype(int)]
-    targets = [dark[i] for i in np.linspace(0, len(dark) - 1, options.pictures + 2).round().astype(int)[1:-1]]
+    references, targets = rows_of(person, number, options.references, options.pictures)
     batch = stacked([reader.batch(name, references, targets)])
     code = trained.encode(batch)
     views, network = batch.targets, trained.network
@@ -95,34 +99,48 @@ def measured(
     stage = stage_lights(views.lights, options.strength)
     buffers = lit_people(network, code, views.driving, stage, albedo=True)
     _, posed = network.drive(trained.encode(as_photographed(batch)), views.driving)
+    drivings = [stacked([reader.batch(name, references, [row])]).targets.driving for row in targets]
+    unlit = [draw(posed[0, index], views.cameras[0, index]) for index in range(len(targets))]
+    exact = [None if truth is None else truth.intrinsics(r, views.cameras[0, i]) for i, r in enumerate(targets)]
     rows, sheet = [], []
-    for index, row in enumerate(targets):
-        camera, mask = views.cameras[0, index], views.masks[0, index]
-        unlit = draw(posed[0, index], camera)
-        lit = relit(buffers[0, index], camera, lights_of(stage, 0, index), draw)
-        image = views.images[0, index]
-        scores = compared(lit, unlit, image, mask)
-        rows += [{"kind": "stage", **scores}, {"kind": "stage and maps", **scores}]
-        exact = None if truth is None else truth.intrinsics(row, camera)
-        if exact is not None:
-            rows.append({"kind": "intrinsics", **intrinsic_errors(lit, exact, mask)})
-        sheet.append(strip(image, unlit, lit, exact, mask))
-    index, row = 0, targets[0]
-    camera = views.cameras[0, index]
-    if truth is not None:
-        for map_name, environment in maps.items():
-            image, mask = truth.under_map(row, camera, environment)
-            light = Lights.of_environment(environment)
-            lit_one = lit_people(network, code, views.driving, light, albedo=True)[0, index]
-            lit = relit(lit_one, camera, light, draw)
-            unlit = draw(posed[0, index], camera)
-            scores = compared(lit, unlit, image, mask)
-            rows += [{"kind": kind, **scores} for kind in ("maps", map_name, "stage and maps")]
-            sheet.append(strip(image, unlit, lit, truth.intrinsics(row, camera), mask))
+    for index in range(len(targets)):
+        mask, image = views.masks[0, index], views.images[0, index]
+        lit = relit(buffers[0, index], views.cameras[0, index], lights_of(stage, 0, index), draw)
+        rows.append({"kind": "stage", **compared(lit, unlit[index], image, mask)})
+        known = exact[index]
+        if known is not None:
+            rows.append({"kind": "intrinsics", **intrinsic_errors(lit, known, mask)})
+        sheet.append(strip(image, unlit[index], lit, known, mask))
+    for place, lighting in enumerate(shone if truth is not None else []):
+        assert truth is not None
+        index = view_of(place, len(options.turns), number) % len(targets)
+        camera, light = views.cameras[0, index], lighting.lights
+        image, mask = truth.under(targets[index], camera, light)
+        lit = relit(lit_people(network, code, drivings[index], light, albedo=True)[0, 0], camera, light, draw)
+        scores = compared(lit, unlit[index], image, mask)
+        rows += [{"kind": kind, **scores} for kind in kinds_of(lighting, camera)]
+        sheet.append(strip(image, unlit[index], lit, exact[index], mask))
     options.output.mkdir(parents=True, exist_ok=True)
     picture = torch.cat(sheet, dim=-2).clamp(0, 1)
     write_picture((picture * 255 + 0.5).to(torch.uint8).movedim(0, -1).numpy(), options.output / f"{name}.png")
     return rows
+
+
+def view_of(place: int, turns: int, number: int) -> int:
+    """Which of a person's pictures shows a light. Turned light and the next camera would look alike: every second one
+    makes a person be lit from all sides. Args: of the light in the list; turns of each; the person's number."""
+    light, turn = divmod(place, turns)
+    return 2 * turn + light + number
+
+
+def kinds_of(lighting: Lighting, camera: Cameras) -> list[str]:
+    """Rows of the table that a picture counts in."""
+    kinds = [lighting.name]
+    if lighting.is_map:
+        kinds += ["maps", f"maps, lit from the {side_of(lighting.lights, camera)}"]
+        if lighting.turn == 0:
+            kinds += ["maps, not turned", f"{lighting.name}, not turned"]
+    return kinds
 
 
 def as_photographed(batch: SubjectBatch) -> SubjectBatch:
@@ -136,7 +154,8 @@ def compared(
     """PSNR of the relit and of the scaled avatar, dB, on person pixels."""
     shown = tone_mapped(lit.radiance) * lit.alpha
     flat = best_constant_color(unlit.colors, unlit.alpha, image, mask)
-    return {"relit": person_score(shown, image, mask), "scaled": person_score(flat, image, mask)}
+    relit_score, scaled_score = person_score(shown, image, mask), person_score(flat, image, mask)
+    return {"relit": relit_score, "scaled": scaled_score, "won": relit_score - scaled_score}
 
 
 def intrinsic_errors(lit: Shaded, exact: Intrinsics, mask: Float[Tensor, "1 h w"]) -> dict[str, float]:

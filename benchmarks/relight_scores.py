@@ -41,17 +41,27 @@ def person_score(shown: Float[Tensor, "3 h w"], image: Float[Tensor, "3 h w"], m
 
 
 def means(rows: list[dict[str, Any]]) -> dict[str, str]:
-    """Means by kind, as text."""
-    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    """Means by ``kind`` as text, with standard errors over people where rows name a ``person``.
+
+    A standard error is that of the mean of people's means: pictures of one person are alike.
+    """
+    kinds: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
-        for name, value in row.items():
-            if name != "kind":
-                found[row["kind"]][name].append(value)
-    return {
-        kind: ", ".join(f"{name} {sum(v) / len(v):.3f}" for name, v in values.items()) + f" ({_count(values)})"
-        for kind, values in found.items()
-    }
+        kinds[row["kind"]].append(row)
+    return {kind: _text(of_kind) for kind, of_kind in kinds.items()}
 
 
-def _count(values: dict[str, list[float]]) -> int:
-    return len(next(iter(values.values())))
+def _text(rows: list[dict[str, Any]]) -> str:
+    parts = []
+    for name in dict.fromkeys(name for row in rows for name in row if name not in ("kind", "person")):
+        people: dict[Any, list[float]] = defaultdict(list)
+        for number, row in enumerate(rows):
+            if name in row:
+                people[row.get("person", number)].append(row[name])
+        values = [value for of_one in people.values() for value in of_one]
+        text = f"{name} {sum(values) / len(values):.3f}"
+        if len(people) > 1 and "person" in rows[0]:
+            own = torch.tensor([sum(of_one) / len(of_one) for of_one in people.values()])
+            text += f" +- {float(own.std() / len(own) ** 0.5):.2f}"
+        parts.append(text)
+    return ", ".join(parts) + f" ({len(rows)})"

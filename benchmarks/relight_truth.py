@@ -16,6 +16,7 @@ from lca_dataparsers.synthetic.subject import person_vertices
 from lca_method.networks.relight_shading import viewing_rays
 from lca_shared.cameras import Cameras
 from lca_shared.lighting.environment import Environment
+from lca_shared.lighting.lights import Lights
 from lca_shared.tensors import Bool, Float, Tensor
 
 _FAR = 60.0
@@ -72,20 +73,31 @@ class Truth:
             self._mesh, person_vertices(body_fields().body, self._mesh, self._person, expression, pose).numpy()
         )
 
-    def under_map(
-        self, row: int, camera: Cameras, environment: Environment
-    ) -> tuple[Float[Tensor, "3 h w"], Float[Tensor, "1 h w"]]:
-        """Picture (sRGB) and mask under the directional lights that stand for a map, each with its shadow."""
-        keys = environment.world_keys()
-        positions = np.array(MIDDLE) + _FAR * keys.directions.double().numpy()
-        intensities = keys.strengths.double().numpy() * (_FAR / RADIUS) ** 2 / POWER
-        light = StageLight(positions, intensities)
+    def under(self, row: int, camera: Cameras, lights: Lights) -> tuple[Float[Tensor, "3 h w"], Float[Tensor, "1 h w"]]:
+        """Picture (sRGB) and mask under point and directional lights, and under those that stand for a map, each with
+        its shadow.
+
+        Args:
+            row: pose and expression.
+            camera: one camera.
+            lights: without batch axes and without even light.
+
+        Raises:
+            ValueError: there is even light, which no ray is cast for.
+        """
+        if bool((lights.ambient > 0).any()):
+            raise ValueError("truth is cast from points and directions, not from even light")
+        known = lights.with_keys()
+        near, far = known.positions.double().numpy(), known.directions.double().numpy()
+        positions = np.concatenate([near, np.array(MIDDLE) + _FAR * far])
+        strengths = [known.strengths.double().numpy(), known.sun_strengths.double().numpy() * _FAR**2]
+        light = StageLight(positions, np.concatenate(strengths) / (POWER * RADIUS**2))
         picture = render(self._person, self.scene(row), camera, None, np.random.default_rng(0), light)  # type: ignore[arg-type]
         image = torch.from_numpy(picture.image).movedim(-1, 0).float() / 255
         return image, torch.from_numpy(picture.mask)[None].float() / 255
 
     def factors(self, row: int, camera: Cameras, environment: Environment) -> Factors:
-        """Of the picture that :meth:`under_map` gives."""
+        """Of the picture that :meth:`under` gives of a map."""
         scene, keys = self.scene(row), environment.world_keys()
         origin, size = camera.world_centers().float().numpy(), (camera.height, camera.width)
         sums = np.zeros((13, camera.height * camera.width), np.float32)
