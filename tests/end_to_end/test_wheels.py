@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from lca_method.hub.shipped import SHIPPED
+
 pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -82,11 +84,14 @@ def test_wheel_installs_and_registers(name: str, wheels: Path, tmp_path: Path) -
     assert {tuple(pair) for pair in json.loads(printed.splitlines()[-1])} == ENTRY_POINTS[name]
 
 
-def test_the_wheel_brings_the_model_that_is_shipped(wheels: Path) -> None:
+def test_the_wheel_brings_the_models_that_are_shipped(wheels: Path) -> None:
     (wheel,) = wheels.glob("lca_method-*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        names = [name for name in archive.namelist() if "shipped_models/demo/" in name]
-    assert {Path(name).name for name in names} == {"config.json", "model.safetensors", "README.md", "LICENSE"}
+        names = [Path(name) for name in archive.namelist() if "shipped_models/" in name]
+    files = {
+        (model, file) for model in SHIPPED for file in ("config.json", "model.safetensors", "README.md", "LICENSE")
+    }
+    assert {(name.parent.name, name.name) for name in names} == files
 
 
 def _uv() -> str:

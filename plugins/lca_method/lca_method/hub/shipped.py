@@ -12,7 +12,7 @@ class ShippedModel:
     """One of them."""
 
     folder: Path
-    """config.json, model.safetensors, card and licence (``scripts/make_demo_checkpoint.py`` writes them)."""
+    """config.json, model.safetensors, card and licence (``scripts/make_shipped_model.py`` writes them)."""
     summary: str
     """In a few words, what it can do."""
 
