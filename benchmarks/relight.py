@@ -106,20 +106,22 @@ def measured(
     for index in range(len(targets)):
         mask, image = views.masks[0, index], views.images[0, index]
         lit = relit(buffers[0, index], views.cameras[0, index], lights_of(stage, 0, index), draw)
-        rows.append({"kind": "stage", **compared(lit, unlit[index], image, mask)})
+        flat = best_constant_color(unlit[index].colors, unlit[index].alpha, image, mask)
+        rows.append({"kind": "stage", **compared(lit, flat, image, mask)})
         known = exact[index]
         if known is not None:
             rows.append({"kind": "intrinsics", **intrinsic_errors(lit, known, mask)})
-        sheet.append(strip(image, unlit[index], lit, known, mask))
+        sheet.append(strip(image * mask, flat, lit, known))
     for place, lighting in enumerate(shone if truth is not None else []):
         assert truth is not None
         index = view_of(place, len(options.turns), number) % len(targets)
         camera, light = views.cameras[0, index], lighting.lights
         image, mask = truth.under(targets[index], camera, light)
         lit = relit(lit_people(network, code, drivings[index], light, albedo=True)[0, 0], camera, light, draw)
-        scores = compared(lit, unlit[index], image, mask)
+        flat = best_constant_color(unlit[index].colors, unlit[index].alpha, image, mask)
+        scores = compared(lit, flat, image, mask)
         rows += [{"kind": kind, **scores} for kind in kinds_of(lighting, camera)]
-        sheet.append(strip(image, unlit[index], lit, exact[index], mask))
+        sheet.append(strip(image * mask, flat, lit, exact[index]))
     options.output.mkdir(parents=True, exist_ok=True)
     picture = torch.cat(sheet, dim=-2).clamp(0, 1)
     write_picture((picture * 255 + 0.5).to(torch.uint8).movedim(0, -1).numpy(), options.output / f"{name}.png")
@@ -149,11 +151,10 @@ def as_photographed(batch: SubjectBatch) -> SubjectBatch:
 
 
 def compared(
-    lit: Shaded, unlit: Rendering, image: Float[Tensor, "3 h w"], mask: Float[Tensor, "1 h w"]
+    lit: Shaded, flat: Float[Tensor, "3 h w"], image: Float[Tensor, "3 h w"], mask: Float[Tensor, "1 h w"]
 ) -> dict[str, float]:
-    """PSNR of the relit and of the scaled avatar, dB, on person pixels."""
+    """PSNR of the relit and of the scaled avatar, dB, on person pixels, and by how much the former wins."""
     shown = tone_mapped(lit.radiance) * lit.alpha
-    flat = best_constant_color(unlit.colors, unlit.alpha, image, mask)
     relit_score, scaled_score = person_score(shown, image, mask), person_score(flat, image, mask)
     return {"relit": relit_score, "scaled": scaled_score, "won": relit_score - scaled_score}
 
@@ -175,14 +176,13 @@ def angle(one: Float[Tensor, "3 n"], other: Float[Tensor, "3 n"]) -> float:
 
 
 def strip(
-    image: Tensor, unlit: Rendering, lit: Shaded, exact: Intrinsics | None, mask: Tensor
+    image: Float[Tensor, "3 h w"], flat: Float[Tensor, "3 h w"], lit: Shaded, exact: Intrinsics | None
 ) -> Float[Tensor, "3 h w8"]:
     """Side by side: truth, scaled, relit; albedo and normals, true (black: not known) and ours; shadow."""
     assert lit.albedo is not None
     none = torch.zeros_like(image)
-    flat = best_constant_color(unlit.colors, unlit.alpha, image, mask)
     parts = [
-        image * mask,
+        image,
         flat,
         tone_mapped(lit.radiance) * lit.alpha,
         none if exact is None else to_srgb(exact.albedo),

@@ -2,7 +2,8 @@
 
     python -m benchmarks.relight_bound --checkpoint RUN --data STAGE --seed SEED
 
-``STAGE`` as of ``benchmarks.relight``, whose people, poses and maps these are. PSNR on person pixels, dB.
+``STAGE``, people, poses and maps as of ``benchmarks.relight``. PSNR on person pixels, dB; then of each part of people
+the mean squared error (sRGB, thousandths) with our factors and with true ones, and the angle between normals, degrees.
 """
 
 import argparse
@@ -10,27 +11,27 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from benchmarks.relight import REFERENCES, as_photographed, draw
+from benchmarks.relight import REFERENCES, as_photographed, draw, view_of
+from benchmarks.relight_protocol import Lighting, lightings, rows_of
 from benchmarks.relight_scores import best_constant_color, means, person_score
 from benchmarks.relight_truth import Factors, Truth
 from lca_dataparsers.dataset.reader import AvatarDataset
-from lca_method.avatar.relight_maps import read_environment, shipped_names
+from lca_method.avatar.relight_maps import shipped_names
 from lca_method.batch import stacked
 from lca_method.crops import CropReader, CropSizes
 from lca_method.networks.relight import relit
 from lca_method.networks.relight_shading import Shaded
 from lca_method.networks.relit_people import lit_people
 from lca_method.trained_network import TrainedNetwork, load_network
-from lca_shared.lighting.environment import Environment, prefiltered
-from lca_shared.lighting.lights import Lights
+from lca_shared.lighting.environment import Environment
 from lca_shared.lighting.tone import tone_mapped
 from lca_shared.tensors import Float, Tensor
 
 _DARK = 0.004
 """Albedo below which light is not asked what it was."""
+_OF_PARTS = ("relit", "true albedo", "true normals and shadows")
 
 
 def main() -> int:
@@ -39,53 +40,73 @@ def main() -> int:
     parser.add_argument("--checkpoint", required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--people", type=int, default=6)
+    parser.add_argument("--people", type=int, default=8)
+    parser.add_argument("--references", type=int, default=REFERENCES)
     parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--turns", nargs="*", type=float, default=[0.0, 90.0, 180.0, 270.0], help="of maps, degrees")
     options = parser.parse_args()
     torch.set_num_threads(1)
     begun = time.process_time()
     trained = load_network(options.checkpoint)
-    maps = {name: prefiltered(read_environment(name), lights=48) for name in shipped_names()}
+    shone = lightings(shipped_names(), options.turns)
     dataset = AvatarDataset.open(options.data)
     sizes = CropSizes(trained.sizes.reference, trained.sizes.face, options.size, target_lights=512)
     reader = CropReader(dataset, sizes, 1 << 28)
-    rows: list[dict] = []
+    pictures, parts = [], []
     for number, name in enumerate(list(dataset.subjects)[: options.people]):
+        truth = Truth(options.seed, number, dataset.subjects[name])
         with torch.no_grad():
-            rows += _person(trained, reader, name, Truth(options.seed, number, dataset.subjects[name]), maps)
-    for kind, values in means(rows).items():
+            found = _person(trained, reader, name, number, truth, options, shone)
+        pictures += [{**row, "person": name} for row in found[0]]
+        parts += found[1]
+    for kind, values in {**means(pictures), **means(parts)}.items():
         print(kind, *values.split(", "), sep="\n    ")
     print(f"{time.process_time() - begun:.0f} s of the processor")
     return 0
 
 
 def _person(
-    trained: TrainedNetwork, reader: CropReader, name: str, truth: Truth, maps: dict[str, Environment]
-) -> list[dict]:
+    trained: TrainedNetwork,
+    reader: CropReader,
+    name: str,
+    number: int,
+    truth: Truth,
+    options: argparse.Namespace,
+    shone: list[Lighting],
+) -> tuple[list[dict], list[dict]]:
+    """Rows of pictures, and of the parts of people in them."""
     person = reader.dataset.subjects[name]
-    assert person.lights is not None
-    patterns = person.frames["light_pattern"]
-    even, dark = (
-        [row for row, n in enumerate(patterns) if person.lights.patterns[int(n)].fully_lit is wanted]
-        for wanted in (True, False)
-    )
-    references = [even[i] for i in np.linspace(0, len(even) - 1, REFERENCES).round().astype(int)]
-    batch = stacked([reader.batch(name, references, dark[len(dark) // 3 : len(dark) // 3 + 1])])
-    code, views, row = trained.encode(batch), batch.targets, dark[len(dark) // 3]
-    camera = views.cameras[0, 0]
-    _, posed = trained.network.drive(trained.encode(as_photographed(batch)), views.driving)
-    unlit = draw(posed[0, 0], camera)
-    rows = []
-    for kind, environment in maps.items():
-        light = Lights.of_environment(environment)
-        lit = relit(lit_people(trained.network, code, views.driving, light, albedo=True)[0, 0], camera, light, draw)
-        image, mask = truth.under_map(row, camera, environment)
-        pictures = _replaced(lit, truth.factors(row, camera, environment), environment, mask)
-        pictures["not relit but scaled"] = best_constant_color(unlit.colors, unlit.alpha, image, mask)
-        pictures["relit and scaled"] = best_constant_color(pictures["relit"], lit.alpha, image, mask)
-        scores = {name: person_score(picture, image, mask) for name, picture in pictures.items()}
-        rows += [{"kind": "maps", **scores}, {"kind": kind, **scores}]
-    return rows
+    references, targets = rows_of(person, number, options.references, pictures=4)
+    pictures, parts = [], []
+    for place, lighting in enumerate(shone):
+        environment = lighting.lights.environment
+        if environment is None:
+            continue
+        row = targets[view_of(place, len(options.turns), number) % len(targets)]
+        batch = stacked([reader.batch(name, references, [row])])
+        code, views = trained.encode(batch), batch.targets
+        camera = views.cameras[0, 0]
+        _, posed = trained.network.drive(trained.encode(as_photographed(batch)), views.driving)
+        unlit = draw(posed[0, 0], camera)
+        buffers = lit_people(trained.network, code, views.driving, lighting.lights, albedo=True)
+        lit = relit(buffers[0, 0], camera, lighting.lights, draw)
+        image, mask = truth.under(row, camera, lighting.lights)
+        exact = truth.factors(row, camera, environment)
+        shown = _replaced(lit, exact, environment, mask)
+        shown["not relit but scaled"] = best_constant_color(unlit.colors, unlit.alpha, image, mask)
+        shown["relit and scaled"] = best_constant_color(shown["relit"], lit.alpha, image, mask)
+        scores = {name: person_score(picture, image, mask) for name, picture in shown.items()}
+        pictures += [{"kind": kind, **scores} for kind in ("maps", lighting.name)]
+        angle = torch.rad2deg(torch.acos((lit.normal * exact.normal).sum(0).clamp(-1, 1)))
+        regions = truth.regions(row, camera)
+        for region in sorted(set(regions[regions != ""])):
+            here = torch.from_numpy(regions == region) & (mask[0] > 0.99) & (lit.alpha[0] > 0.5)
+            if not bool(here.any()):
+                continue
+            errors = {name: 1e3 * float((shown[name] - image)[:, here].square().mean()) for name in _OF_PARTS}
+            share = float(here.sum() / (mask[0] > 0.99).sum())
+            parts.append({"kind": region, "share": share, **errors, "normal_degrees": float(angle[here].mean())})
+    return pictures, parts
 
 
 def _replaced(

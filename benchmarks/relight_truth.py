@@ -21,6 +21,8 @@ from lca_shared.tensors import Bool, Float, Tensor
 
 _FAR = 60.0
 """Metres to the lights that stand for a map."""
+_MATERIALS = ("skin", "face", "face", "hair")
+"""Of ``person.SKIN`` and on; eyes and mouth count as face."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,19 @@ class Truth:
         albedo, normal, light, unshadowed = (sums[:12] / covered.clamp(min=1)).split(3)
         normal = torch.nn.functional.normalize(normal, dim=0)
         return Factors(albedo, normal, light, unshadowed, covered / len(SAMPLES))
+
+    def regions(self, row: int, camera: Cameras) -> np.ndarray:
+        """Names [h, w] of what is seen at the pixels' centres: ``face``, ``skin``, ``hair``, kinds of garments; empty
+        where nobody is."""
+        scene = self.scene(row)
+        rays = torch.nn.functional.normalize(viewing_rays(camera).flatten(0, 1), dim=-1).float().numpy()
+        hit, hits = scene.first_hits(camera.world_centers().float().numpy(), rays)
+        names = np.array([*_MATERIALS, *(garment.kind for garment in self._person.outfit)], object)
+        found = names[self._mesh.materials[hits.face]]
+        found[self._mesh.face_region[hits.face]] = "face"
+        whole = np.full(len(rays), "", object)
+        whole[hit] = found
+        return whole.reshape(camera.height, camera.width)
 
     def intrinsics(self, row: int, camera: Cameras) -> Intrinsics:
         """Albedo and normals at the pixels' centres."""

@@ -36,7 +36,7 @@ def _light_alone(base: LCATrainerConfig, name: str, steps: int, lobes: RelightCo
     config = _relight(base, name, replace(lobes, light_alone=True, smooth=True), STAGE_LIGHTS)
     config.max_num_iterations, config.layer_decay = steps, 1.0
     config.pipeline.datamanager.target_size = 128
-    config.pipeline.datamanager.references = (2, 4)
+    config.pipeline.datamanager.references = (8, 16)  # half of them are not evenly lit and drop out: about 4 to 8
     config.pipeline.model.losses = LossConfig(
         l1=0.0,
         person=10.0,
