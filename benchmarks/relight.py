@@ -114,7 +114,7 @@ def measured(
         sheet.append(strip(image * mask, flat, lit, known))
     for place, lighting in enumerate(shone if truth is not None else []):
         assert truth is not None
-        index = view_of(place, len(options.turns), number) % len(targets)
+        index = view_of(place, len(options.turns)) % len(targets)
         camera, light = views.cameras[0, index], lighting.lights
         image, mask = truth.under(targets[index], camera, light)
         lit = relit(lit_people(network, code, drivings[index], light, albedo=True)[0, 0], camera, light, draw)
@@ -128,11 +128,12 @@ def measured(
     return rows
 
 
-def view_of(place: int, turns: int, number: int) -> int:
+def view_of(place: int, turns: int) -> int:
     """Which of a person's pictures shows a light. Turned light and the next camera would look alike: every second one
-    makes a person be lit from all sides. Args: of the light in the list; turns of each; the person's number."""
+    makes a person be lit from all sides. The next person's pictures begin with another camera (``rows_of``). Args: of
+    the light in the list; turns of each."""
     light, turn = divmod(place, turns)
-    return 2 * turn + light + number
+    return 2 * turn + light
 
 
 def kinds_of(lighting: Lighting, camera: Cameras) -> list[str]:

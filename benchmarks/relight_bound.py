@@ -82,7 +82,7 @@ def _person(
         environment = lighting.lights.environment
         if environment is None:
             continue
-        row = targets[view_of(place, len(options.turns), number) % len(targets)]
+        row = targets[view_of(place, len(options.turns)) % len(targets)]
         batch = stacked([reader.batch(name, references, [row])])
         code, views = trained.encode(batch), batch.targets
         camera = views.cameras[0, 0]

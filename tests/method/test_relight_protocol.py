@@ -39,10 +39,12 @@ def test_references_are_evenly_lit_from_all_sides_and_targets_are_not(person: An
 
 
 def test_a_person_is_lit_from_all_sides_under_each_map() -> None:
-    for number in range(4):
-        for light in range(3):
-            sides = {(turn - view_of(4 * light + turn, 4, number)) % 4 for turn in range(4)}
+    for light in range(3):
+        for number in range(4):  # a person's first picture is by the camera of that number
+            sides = {(turn - view_of(4 * light + turn, 4) - number) % 4 for turn in range(4)}
             assert sides == {0, 1, 2, 3}
+        for turn in range(4):
+            assert {(view_of(4 * light + turn, 4) + number) % 4 for number in range(4)} == {0, 1, 2, 3}
 
 
 def test_where_light_comes_from() -> None:
