@@ -14,6 +14,8 @@ from lca_method.evaluation import person_mask
 from lca_method.trained_network import TrainedNetwork
 
 _CELL = 256
+_COLUMNS = ("test people", "model", "L1", "LPIPS", "PSNR (dB)", "with beside (dB)", "inside (dB)", "whole person (dB)")
+_COLUMNS += ("split (mm)", "error at the outline (%)")
 
 
 @dataclass(frozen=True)
@@ -23,10 +25,11 @@ class Measured:
     data: str
     model: str
     people: Sequence[Mapping[str, float]]
-    """Of each person: means over their pictures.
+    """Of each person: means over their pictures, and ``hem``, see ``garment_scores.hem_from_hips``.
 
-    ``person``, ``psnr``, ``around``: dB; ``l1``; ``lpips``; ``split``: mm. psnr, l1 and lpips are on the garment's
-    pixels, where there is one, else on the person's; around also on the background beside them."""
+    ``person``, ``psnr``, ``around``, ``inside``: dB; ``l1``; ``lpips``; ``split``: mm. psnr, l1, lpips: the garment's
+    pixels, where there is one, else on the person's; around also on the background beside them, inside without those
+    at the person's outline; rim is the share of the squared error that lies there."""
 
     @property
     def means(self) -> dict[str, float]:
@@ -36,19 +39,47 @@ class Measured:
 
 def print_table(measured: Sequence[Measured]) -> None:
     """As Markdown; below each test set what nodes win, with the standard error over its people."""
-    print("| test people | model | L1 | LPIPS | PSNR (dB) | with beside (dB) | whole person (dB) | split (mm) |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    print(f"| {' | '.join(_COLUMNS)} |\n|{' --- |' * len(_COLUMNS)}")
     for one in measured:
         m = one.means
-        decibels = " | ".join(f"{m[key]:.2f}" for key in ("psnr", "around", "person"))
-        numbers = f"{m['l1']:.4f} | {m['lpips']:.4f} | {decibels} | {m['split']:.1f}"
+        decibels = " | ".join(f"{m[key]:.2f}" for key in ("psnr", "around", "inside", "person"))
+        numbers = f"{m['l1']:.4f} | {m['lpips']:.4f} | {decibels} | {m['split']:.1f} | {100 * m['rim']:.0f}"
         print(f"| {one.data} ({len(one.people)}) | {one.model} | {numbers} |")
     found = {(one.data, one.model): one.people for one in measured}
+    garments: list[Gain] = []
     for data in dict.fromkeys(one.data for one in measured if one.model == "with"):
-        pairs = list(zip(found[data, "with"], found[data, "without"]))
-        gain, around = ([w[key] - o[key] for w, o in pairs] for key in ("psnr", "around"))
-        print(f"{data}: with nodes {_with_error(gain)} dB, with what is beside it {_with_error(around)} dB")
-        print("  of each: " + ", ".join(f"{one:+.1f}/{other:+.1f}" for one, other in zip(gain, around)))
+        gains = [
+            Gain(w["psnr"] - o["psnr"], w["around"] - o["around"], w["inside"] - o["inside"], w.get("hem"))
+            for w, o in zip(found[data, "with"], found[data, "without"])
+        ]
+        _print_gain(data, gains)
+        print("  of each: " + ", ".join(f"{one.own:+.1f}/{one.around:+.1f}" for one in gains))
+        garments += [one for one in gains if one.hem is not None]
+        for name, below in (("above", False), ("below", True)):
+            some = [one for one in gains if one.hem is not None and (one.hem > 1) == below]
+            if some:
+                _print_gain(f"  {data}, hem {name} the knee", some)
+    if garments:
+        _print_gain("all garments", garments)
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What nodes win on one person, dB."""
+
+    own: float
+    """On the garment's pixels, where there is one, else on the person's."""
+    around: float
+    """With what is beside it."""
+    inside: float
+    """Without the pixels at the person's outline."""
+    hem: float | None
+    """How far down the garment reaches: 1 = to the knee."""
+
+
+def _print_gain(name: str, gains: Sequence[Gain]) -> None:
+    own, around, inside = (_with_error([getattr(one, key) for one in gains]) for key in ("own", "around", "inside"))
+    print(f"{name} ({len(gains)}): with nodes {own} dB, with what is beside it {around} dB, inside {inside} dB")
 
 
 def _with_error(values: Sequence[float]) -> str:
