@@ -17,7 +17,7 @@ import tyro
 
 from benchmarks.garment_scores import measure
 from benchmarks.garment_table import print_table, stride_sheet
-from benchmarks.garment_training import Training, learn, new_arm, placed_anew, read_person, resumed, save
+from benchmarks.garment_training import Training, begin_with, learn, new_arm, placed_anew, read_person, resumed, save
 from benchmarks.machine import describe
 from lca_dataparsers.pictures import write_picture
 from lca_method.evaluating.test_set import TestSet
@@ -51,6 +51,8 @@ class Options:
     """Of each dataset, at most."""
     test_pictures: int = 8
     """Of each."""
+    begin: Path | None = None
+    """The output folder of an earlier run whose networks to begin with."""
     output: Path = Path("outputs/garment")
     """Gets state.pt (both models, their optimisers and the step), sheet.png (of validation, validation.png), and the
     models' folders ``without`` and ``with``, which `lca create --model` takes."""
@@ -62,6 +64,8 @@ def main(options: Options) -> None:
     given = load_network(options.model)
     trained = replace(given, network=placed_anew(given.network, training.tokens, training.face_share))
     arms = {name: new_arm(name, trained, training) for name in ("without", "with")}
+    if options.begin is not None:
+        begin_with(arms, options.begin)
     sets = [_people(root, trained, options) for root in (*options.data, options.tight)]
     first = resumed(arms, options.output)
     if first < training.steps and not options.validate:

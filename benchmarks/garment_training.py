@@ -23,7 +23,7 @@ from lca_shared.tensors import Tensor
 
 STATE = "state.pt"
 HEADS = ("canonical_head.", "pose_head.", "projected_outline.", "node_head.")
-LOSSES = LossConfig(l1=0.0, person=1.0, lpips=0.0, position=0.1, scale=0.1, arap=0.1, sparsity=0.01, loose=1.0)
+LOSSES = LossConfig(l1=0.0, person=1.0, lpips=0.0, position=0.1, scale=0.1, arap=0.1, sparsity=0.01)
 PULLED = 0.6
 """Share of the steps over which gates are pulled open (``LossConfig.loose``)."""
 NODE_RATE = 6.0
@@ -49,6 +49,8 @@ class Training:
     swell (``LossConfig.mask``)."""
     person_loss: Literal["l1", "squared"] = "l1"
     """``LossConfig.person_loss``, of both."""
+    loose: float = 1.0
+    """Weight of the pull that opens gates, at the first step (``LossConfig.loose``)."""
     tokens: int = 1280
     """Geometric tokens of both, placed anew on the template."""
     face_share: float = 0.2
@@ -134,6 +136,12 @@ def resumed(arms: Mapping[str, Arm], output: Path) -> int:
     return state["step"]
 
 
+def begin_with(arms: Mapping[str, Arm], earlier: Path) -> None:
+    """Give both the networks of an earlier run's output folder, not its optimisers."""
+    for name, (network, _) in torch.load(earlier / STATE, weights_only=True)["arms"].items():
+        arms[name].network.load_state_dict(network)
+
+
 def read_person(trained: TrainedNetwork, test_set: TestSet, person: SubjectFrames, options: Training) -> Person:
     """Draw somebody's references; all other frames are targets, without the garments' masks."""
     generator = step_generator(options.seed, int.from_bytes(person.subject.encode()[-4:], "big"))
@@ -162,7 +170,11 @@ def learn(
     background = torch.from_numpy(random.random(3, dtype=np.float32))
     rate = min(1.0, (step + 1) / 10) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / options.steps)))
     terms = replace(
-        LOSSES, mask=options.mask, person_loss=options.person_loss, loose_until=round(PULLED * options.steps)
+        LOSSES,
+        mask=options.mask,
+        person_loss=options.person_loss,
+        loose=options.loose,
+        loose_until=round(PULLED * options.steps),
     )
     said = []
     for arm in arms.values():
