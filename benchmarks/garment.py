@@ -1,6 +1,7 @@
 """What nodes do for loose garments: the heads trained with and without them, from one checkpoint on the same frames.
 
-    for g in skirt dress coat; do lca-data synth --output-dir data/$g --garment $g --subjects 16 --test-subjects 4; done
+    S="lca-data synth --even-light --frames 20 --partial 0 --subjects 40 --test-subjects 12"
+    for g in skirt dress coat; do $S --output-dir data/$g --garment $g; done; $S --output-dir data/people
     python -m benchmarks.garment --model RUN --data data/skirt data/dress data/coat --tight data/people
 
 Both copies of the model see the same people, references and targets in the same order, and have the same losses but for
