@@ -20,7 +20,7 @@ import torch
 from benchmarks.relight_protocol import Lighting, lightings, rows_of, side_of
 from benchmarks.relight_scores import best_constant_color, means, person_score
 from benchmarks.relight_truth import Intrinsics, Truth
-from lca_dataparsers.dataset.reader import AvatarDataset
+from lca_dataparsers.dataset.reader import AvatarDataset, Subject
 from lca_dataparsers.pictures import write_picture
 from lca_method.avatar.relight_maps import shipped_names
 from lca_method.batch import SubjectBatch, stacked
@@ -50,8 +50,8 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", required=True)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--seed", type=int, help="of a synthetic dataset; without it only its own light is looked at")
+    parser.add_argument("--data", type=Path, nargs="+", required=True)
+    parser.add_argument("--seed", type=int, nargs="*", help="of synthetic datasets; without it only their own light")
     parser.add_argument("--strength", type=float, default=SYNTHETIC_STRENGTH, help="of the stage's lights")
     parser.add_argument("--output", type=Path, required=True, help="folder of pictures")
     parser.add_argument("--people", type=int, default=8)
@@ -66,15 +66,18 @@ def main() -> int:
     begun = time.process_time()
     trained = load_network(options.checkpoint)
     shone = lightings(options.maps, options.turns)
-    dataset = AvatarDataset.open(options.data)
     sizes = CropSizes(trained.sizes.reference, trained.sizes.face, options.size, target_lights=512)
-    reader = CropReader(dataset, sizes, 1 << 28)
     rows: list[dict] = []
-    names = list(dataset.subjects)[: options.people]
-    for number, name in enumerate(names):
-        with torch.no_grad():
-            rows += [{**row, "person": name} for row in measured(trained, reader, name, number, options, shone)]
-        print(f"{number + 1} of {len(names)} people, {time.process_time() - begun:.0f} s", flush=True)
+    for data, seed in zip(options.data, options.seed or [None] * len(options.data), strict=True):
+        reader = CropReader(AvatarDataset.open(data), sizes, 1 << 28)
+        for number, name in enumerate(list(reader.dataset.subjects)[: options.people]):
+            person = reader.dataset.subjects[name]
+            truth = None if seed is None else Truth(seed, number, person)
+            sheet = options.output / f"{data.name}_{name}.png"
+            with torch.no_grad():
+                found = measured(trained, reader, person, number, options, shone, truth, sheet)
+            rows += [{**row, "person": sheet.stem} for row in found]
+            print(f"{sheet.stem}, {time.process_time() - begun:.0f} s", flush=True)
     for kind, values in means(rows).items():
         print(f"{kind}: {values}")
     return 0
@@ -83,19 +86,20 @@ def main() -> int:
 def measured(
     trained: TrainedNetwork,
     reader: CropReader,
-    name: str,
+    person: Subject,
     number: int,
     options: argparse.Namespace,
     shone: list[Lighting],
+    truth: Truth | None,
+    sheet_path: Path,
 ) -> list[dict]:
     """One person's rows of figures; writes their sheet."""
-    person = reader.dataset.subjects[name]
+    name = person.id
     references, targets = rows_of(person, number, options.references, options.pictures)
     batch = stacked([reader.batch(name, references, targets)])
     code = trained.encode(batch)
     views, network = batch.targets, trained.network
     assert views.lights is not None
-    truth = None if options.seed is None else Truth(options.seed, number, person)
     stage = stage_lights(views.lights, options.strength)
     buffers = lit_people(network, code, views.driving, stage, albedo=True)
     _, posed = network.drive(trained.encode(as_photographed(batch)), views.driving)
@@ -122,9 +126,9 @@ def measured(
         scores = compared(lit, flat, image, mask)
         rows += [{"kind": kind, **scores} for kind in kinds_of(lighting, camera)]
         sheet.append(strip(image * mask, flat, lit, exact[index]))
-    options.output.mkdir(parents=True, exist_ok=True)
+    sheet_path.parent.mkdir(parents=True, exist_ok=True)
     picture = torch.cat(sheet, dim=-2).clamp(0, 1)
-    write_picture((picture * 255 + 0.5).to(torch.uint8).movedim(0, -1).numpy(), options.output / f"{name}.png")
+    write_picture((picture * 255 + 0.5).to(torch.uint8).movedim(0, -1).numpy(), sheet_path)
     return rows
 
 
