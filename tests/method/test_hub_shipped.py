@@ -39,6 +39,13 @@ def test_the_default_model_is_shipped() -> None:
     assert {value.dtype for value in network.parameters()} == {torch.float32}
 
 
+def test_people_that_are_not_lit_anew_are_those_of_demo() -> None:
+    demo, relight = (LCA.from_pretrained(name).state_dict() for name in ("demo", "demo-relight"))
+    assert all(torch.equal(relight[name], value) for name, value in demo.items())
+    more = {name.split(".")[0] for name in relight.keys() - demo.keys()}
+    assert more == {"relight"}
+
+
 @pytest.mark.slow
 def test_a_photo_becomes_an_avatar_right_after_installation(
     material: Path, models: Path, tmp_path: Path, monkeypatch, capsys

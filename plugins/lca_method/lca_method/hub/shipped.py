@@ -22,6 +22,10 @@ SHIPPED: Mapping[str, ShippedModel] = {
         _FOLDER / "demo",
         "the demo model of this package, small and trained on synthetic people alone: likeness is coarse",
     ),
+    "demo-relight": ShippedModel(
+        _FOLDER / "demo-relight",
+        "the demo model of this package, with avatars that can be lit anew: likeness is coarse",
+    ),
 }
 """By the name that ``--model`` and ``--checkpoint`` take."""
 
