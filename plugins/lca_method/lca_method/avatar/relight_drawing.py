@@ -84,8 +84,8 @@ def lit_buffers(
     relight = avatar.relight
     if relight is None:
         raise UserError(
-            "This avatar is not relightable: the model that made it has no radiance transfer. Make it with one that has "
-            "it: `lca create --model demo-relight`, or a model that `ns-train lca-relight` trained."
+            "This avatar is not relightable: the model that made it has no radiance transfer. Make it with one that "
+            "has it: `lca create --model demo-relight`, or a model that `ns-train lca-relight` trained."
         )
     frame = Gaussians(gaussians.means[None], gaussians.quaternions[None], gaussians.scales[None],
                       gaussians.opacities[None], gaussians.colors[None])  # fmt: skip
