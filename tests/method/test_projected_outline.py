@@ -4,9 +4,15 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from lca_method.networks.projected_colors import sampled
-from lca_method.networks.projected_outline import DISTANCES, FEATURES, ProjectedOutline, outline_profile
-from lca_shared.cameras import Cameras, look_at, pinhole_intrinsics
+from lca_method.networks.projected_colors import on_picture, sampled
+from lca_method.networks.projected_outline import (
+    DISTANCES,
+    FEATURES,
+    ProjectedOutline,
+    _along_on_pictures,
+    outline_profile,
+)
+from lca_shared.cameras import Cameras, look_at, pinhole_intrinsics, project
 
 SIDE, RADIUS = 128, 0.3
 COUNT = len(DISTANCES)
@@ -59,6 +65,22 @@ def test_the_person_ends_where_the_mask_does(beyond: float) -> None:
     assert (cloth[edge][:, beside_body] > 0.6).all()
     if beyond == 0:
         assert cloth[edge].mean() < 0.1
+
+
+def test_places_along_normals_are_where_each_projects_by_itself() -> None:
+    generator = torch.Generator().manual_seed(4)
+    eyes = torch.randn(2, 3, 3, generator=generator, dtype=torch.float64) * 2
+    intrinsics = pinhole_intrinsics(90.0, 80, 60).double()
+    intrinsics[..., 0, 2] += 7.0
+    cameras = Cameras(look_at(eyes, torch.zeros_like(eyes)), intrinsics.expand(2, 3, 3, 3), 80, 60)
+    points, normals = (torch.randn(2, 3, 40, 3, generator=generator, dtype=torch.float64) for _ in range(2))
+    grid, depth = _along_on_pictures(points, normals, cameras, DISTANCES)
+    places = points[..., None, :] + torch.tensor(DISTANCES).double()[:, None] * normals[..., None, :]
+    pixels, exact = project(cameras, places.flatten(-3, -2))
+    wanted = on_picture(pixels / torch.tensor([80.0, 60.0]).double() * 2 - 1)
+    assert (exact < 0).any() and (wanted.abs() < 1).any()
+    torch.testing.assert_close(grid, wanted.unflatten(-2, (40, -1)))
+    torch.testing.assert_close(depth, exact.unflatten(-1, (40, -1)))
 
 
 def test_places_out_of_every_picture_say_nothing() -> None:
