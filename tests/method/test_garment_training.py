@@ -46,3 +46,19 @@ def test_training_begins_with_a_checkpoint_without_nodes(people: Path, tmp_path:
     assert again.network.node_head is not None
     torch.testing.assert_close(again.network.node_head.last.weight, head.last.weight.detach())
     assert again.steps == 3
+
+
+def test_alone_nothing_learns_but_nodes_and_their_own_heads(people: Path, tmp_path: Path) -> None:
+    before = trained(small_run(people, tmp_path, steps=1))
+    config = small_run(people, tmp_path, steps=2, method="lca-garment-tiny")
+    config.pipeline.datamanager.dataparser = LCAWildDataParserConfig()
+    deformer = DeformerConfig(nodes=16, hidden=8, own_heads=True, alone=True)
+    config.pipeline.model.network = replace(small_network(), deformer=deformer)
+    config.pipeline.model.pretrained = str(before.base_dir)
+    for group in config.optimizers.values():
+        group["scheduler"].warmup_steps = 0
+    config.save_config()
+    after = trained(config).pipeline.lca.network.state_dict()  # type: ignore[attr-defined]
+    theirs = before.pipeline.lca.network.state_dict()  # type: ignore[attr-defined]
+    assert all(torch.equal(after[name], value) for name, value in theirs.items())
+    assert float(after["node_head.last.weight"].abs().max()) > 0

@@ -7,6 +7,7 @@ import pytest
 from lca_method.made_with import differences, made_with
 from lca_method.networks import LCAConfig
 from lca_method.networks.driving import DrivingConfig
+from lca_method.networks.node_head import DeformerConfig
 from lca_method.networks.relight_config import RelightConfig
 
 
@@ -25,6 +26,14 @@ def test_what_learns_of_a_relightable_model_does_not_matter_but_its_sizes_do(con
     alone, smooth = replace(relight, light_alone=True), replace(relight, smooth=True)
     assert differences(ours, made_with(replace(config, relight=alone), body)) == []
     assert any("smooth" in line for line in differences(ours, made_with(replace(config, relight=smooth), body)))
+
+
+def test_what_learns_of_a_model_with_nodes_does_not_matter_but_its_heads_do(config: LCAConfig, body) -> None:
+    deformer = DeformerConfig(nodes=8)
+    ours = made_with(replace(config, deformer=deformer), body)
+    alone, own = replace(deformer, alone=True), replace(deformer, own_heads=True)
+    assert differences(ours, made_with(replace(config, deformer=alone), body)) == []
+    assert any("own_heads" in line for line in differences(ours, made_with(replace(config, deformer=own), body)))
 
 
 @pytest.mark.parametrize("expression", ["coefficients", "code"])

@@ -13,10 +13,13 @@ from lca_method.lca_trainer import LCATrainerConfig
 from lca_method.networks.node_head import DeformerConfig
 
 SMALL_STEPS = 400
-
-
 PULLED = 0.6
 """Share of the steps in which gates are pulled open (``LossConfig.loose``)."""
+
+
+_CLOTH = DeformerConfig(cloth_surface=True, ask_outline=True, own_heads=True, alone=True)
+"""Small models learn from few people: who wears no loose garment stays as the model that training begins with has
+them (our choice)."""
 
 
 def _garment(posttraining: LCATrainerConfig, name: str, deformer: DeformerConfig) -> LCATrainerConfig:
@@ -46,15 +49,15 @@ lca_garment = MethodSpecification(
 )
 
 lca_garment_small = MethodSpecification(
-    config=_garment(_small(), "lca-garment-small", DeformerConfig(nodes=512, hidden=64, cloth_surface=True)),
-    description="lca-pretrain-small's model, trained further with nodes that carry loose garments; data: lca-wild.",
+    config=_garment(_small(), "lca-garment-small", replace(_CLOTH, nodes=512, hidden=64)),
+    description="lca-pretrain-small's model with nodes that carry loose garments, which alone learn; data: lca-wild.",
 )
 
 lca_garment_tiny = MethodSpecification(
     config=_garment(
         cast(LCATrainerConfig, lca_posttrain_tiny.config),
         "lca-garment-tiny",
-        DeformerConfig(nodes=192, hidden=48, cloth_surface=True),
+        replace(_CLOTH, nodes=192, hidden=48),
     ),
     description="lca-posttrain-tiny with nodes that carry loose garments: --pipeline.model.pretrained RUN.",
 )

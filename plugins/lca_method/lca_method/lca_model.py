@@ -97,9 +97,13 @@ class LCAModel(Model):
 
         self.body = get_body_model(self.kwargs.get("metadata", {}).get("body_model", "anny"))
         self.network = LCA(self.config.network, self.body)
-        if self.config.network.relight.light_alone and self.network.relight is not None:
-            self.network.requires_grad_(False)
-            self.network.relight.requires_grad_(True)
+        for alone, part in (
+            (self.config.network.relight.light_alone, self.network.relight),
+            (self.config.network.deformer.alone, self.network.node_head),
+        ):
+            if alone and part is not None:
+                self.network.requires_grad_(False)
+                part.requires_grad_(True)
         self.register_buffer("made_with", text_tensor(made_with(self.config.network, self.body)))
         self._stage: Callable[[float | None], ShownAvatar] | None = None
         self.training_step = None

@@ -59,8 +59,9 @@ def _of_weights(network: Mapping[str, Any]) -> dict[str, Any]:
     encoder.pop("augment", None)
     if driving.get("expression") == "code":
         driving["encoder"] = encoder
-    relight = dict(network.get("relight", {}))
+    relight, deformer = dict(network.get("relight", {})), dict(network.get("deformer", {}))
     relight.pop("light_alone", None)  # what learns is not what there is
+    deformer.pop("alone", None)
     if relight.get("lobes") == 0:  # off: nothing was made with its other settings
         relight = {name: relight[name] for name in ("kind", "lobes") if name in relight}
-    return {**network, "transformer": transformer, "driving": driving, "relight": relight}
+    return {**network, "transformer": transformer, "driving": driving, "relight": relight, "deformer": deformer}

@@ -12,6 +12,7 @@ from dataclasses import replace
 import torch
 
 from lca_method.networks.gaussian_heads import GaussianStart
+from lca_method.networks.own_heads import of_cloth
 from lca_method.networks.projected_outline import ProfileReader
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.tensors import Bool, Float, Tensor
@@ -19,8 +20,6 @@ from lca_shared.tensors import Bool, Float, Tensor
 DISTANCES = (0.0, 0.03, 0.06, 0.1, 0.14, 0.18, 0.23, 0.28, 0.34)
 """Metres outwards from the oval."""
 FEATURES = 4 * len(DISTANCES) + 1
-_SHUT, _OPEN = 0.1, 0.3
-"""Share of a Gaussian's weights, replaced by nodes, up to which it is on the leg, and from which it is on cloth."""
 _CORRECTION = 0.2
 """Metres: bound of what the network adds along the direction, and to each coordinate."""
 _NO, _YES = 0.6, 1.0
@@ -56,7 +55,7 @@ class ClothSurface(ProfileReader):
     def share(self, replaced: Float[Tensor, "*b points"]) -> Float[Tensor, "*b points 1"]:
         """How far Gaussians lie on cloth, 0..1, from the share of their weights that nodes replaced. What is on trunk
         and hips stays where outlines put it: cloth is near the body there."""
-        return self.rings[:, :1] * ((replaced[..., None] - _SHUT) / (_OPEN - _SHUT)).clamp(0, 1)
+        return self.rings[:, :1] * of_cloth(replaced)[..., None]
 
     def stretched(self, reach: Float[Tensor, "*b points 1"]) -> Float[Tensor, "*b points 1"]:
         """Logarithm of how much longer a leg's ring becomes that opens to half an oval so far out."""

@@ -105,6 +105,10 @@ class GaussianDeltas:
         )
 
 
+VALUES = 14
+"""Numbers of a Gaussian that a canonical head's last layers say."""
+
+
 class CanonicalHead(nn.Module):
     """Token -> K x (colour 3, offset 3, opacity 1, quaternion 4, scale 3).
 
@@ -116,7 +120,7 @@ class CanonicalHead(nn.Module):
         super().__init__()
         self.config = config
         self.gaussians_per_token = gaussians_per_token
-        self.layers = _mlp(width, config.hidden, config.layers)
+        self.layers = mlp(width, config.hidden, config.layers)
         self.colors = nn.Linear(config.hidden, 3 * gaussians_per_token)
         self.shapes = nn.Linear(config.hidden, 11 * gaussians_per_token)
         nn.init.zeros_(self.shapes.weight)
@@ -133,6 +137,7 @@ class CanonicalHead(nn.Module):
         scale_limit: float,
         color_logits: Float[Tensor, "*b gaussians 3"] | None = None,
         start: GaussianStart | None = None,
+        added: Float[Tensor, "*b gaussians values"] | None = None,
     ) -> Gaussians:
         """Gaussians (K of each token in a row) whose ``means`` are offsets from their points.
 
@@ -143,11 +148,14 @@ class CanonicalHead(nn.Module):
             scale_limit: metres.
             color_logits: added to the colours' logits, if given.
             start: added to everything but rotations, if given.
+            added: to colours (3), offsets (3), opacity, quaternion (4) and scales (3) as the last layers say them.
         """
         hidden = self.layers(tokens)
-        colors = _per_gaussian(self.colors(hidden), self.gaussians_per_token)
+        colors = per_gaussian(self.colors(hidden), self.gaussians_per_token)
+        shapes = per_gaussian(self.shapes(hidden), self.gaussians_per_token)
+        if added is not None:
+            colors, shapes = colors + added[..., :3], shapes + added[..., 3:]
         colors = colors if color_logits is None else colors + color_logits
-        shapes = _per_gaussian(self.shapes(hidden), self.gaussians_per_token)
         offsets, opacities, quaternions, scales = shapes.split([3, 1, 4, 3], dim=-1)
         values = (colors, offsets, opacities[..., 0], quaternions, scales)
         return _activated(values, self.config, initial_scales, initial_quaternions, scale_limit, start)
@@ -207,7 +215,7 @@ class PoseDeltas(nn.Module):
         self.alone = alone
         self.reach = config.offset_range / 2 if alone else config.delta_offset_range
         self.of_driving = nn.Linear(driving, config.hidden, bias=False)
-        self.layers = _mlp(config.hidden, config.hidden, config.layers - 1)
+        self.layers = mlp(config.hidden, config.hidden, config.layers - 1)
         self.deltas = nn.Linear(config.hidden, (14 if alone else 13) * gaussians_per_token)
         nn.init.zeros_(self.deltas.weight)
         nn.init.zeros_(self.deltas.bias)
@@ -229,7 +237,7 @@ class PoseDeltas(nn.Module):
 
     def of_hidden(self, hidden: Float[Tensor, "*b tokens hidden"]) -> GaussianDeltas:
         """Deltas from what the last layer reads."""
-        deltas = _per_gaussian(self.deltas(hidden), self.gaussians_per_token)
+        deltas = per_gaussian(self.deltas(hidden), self.gaussians_per_token)
         colors, offsets, quaternions, log_scales, *opacities = deltas.split(
             [3, 3, 4, 3, 1] if self.alone else [3, 3, 4, 3], dim=-1
         )
@@ -262,7 +270,7 @@ class PoseDependentHead(PoseDeltas):
         return self.of_tokens(tokens)
 
 
-def _mlp(inputs: int, hidden: int, layers: int) -> nn.Sequential:
+def mlp(inputs: int, hidden: int, layers: int) -> nn.Sequential:
     """All linear layers of a head but the last, each followed by LeakyReLU."""
     parts: list[nn.Module] = []
     for index in range(layers - 1):
@@ -270,7 +278,8 @@ def _mlp(inputs: int, hidden: int, layers: int) -> nn.Sequential:
     return nn.Sequential(*parts)
 
 
-def _per_gaussian(
+def per_gaussian(
     channels: Float[Tensor, "*b tokens channels"], gaussians_per_token: int
 ) -> Float[Tensor, "*b gaussians each"]:
+    """Numbers of tokens as those of their Gaussians, which lie in a row."""
     return channels.unflatten(-1, (gaussians_per_token, -1)).flatten(-3, -2)

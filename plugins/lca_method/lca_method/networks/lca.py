@@ -10,6 +10,7 @@ from lca_method.hub.pretrained import PretrainedNetwork
 from lca_method.networks import gaussian_heads as heads
 from lca_method.networks.color_lookup import ColorLookup, color_logits
 from lca_method.networks.config import LCAConfig
+from lca_method.networks.decoding import decoded
 from lca_method.networks.deformer import FrameOfBody, frame_of_body
 from lca_method.networks.driving import DrivingVector, LearnedExpression
 from lca_method.networks.encoder import Encoder
@@ -85,7 +86,11 @@ class LCA(nn.Module, PretrainedNetwork):
         self.pose_head = heads.PoseDependentHead(width, self.driving_vector.width, each, config.heads, alone)
         if config.deformer.cloth_surface and not config.projected_outline:
             raise UserError("deformer.cloth_surface needs projected_outline.")
-        sizes = (width, body.active, config.deformer, fourier_width(_POINT_FREQUENCIES))
+        if config.deformer.ask_outline and not config.projected_colors:
+            raise UserError("deformer.ask_outline needs projected_colors.")
+        if config.deformer.own_heads and alone:
+            raise UserError("deformer.own_heads needs a canonical head: --pipeline.model.network.branches dual.")
+        sizes = (width, each, body.active, config.deformer, config.heads, fourier_width(_POINT_FREQUENCIES))
         self.node_head = NodeHead(*sizes) if config.deformer.nodes else None
         self.relight = Relight(config.relight, width, config.heads.hidden, each) if config.relight.lobes else None
         placement = place(body, config.placement)
@@ -204,45 +209,19 @@ class LCA(nn.Module, PretrainedNetwork):
         shape: Float[Tensor, "*b coefficients"],
     ) -> TokenCode:
         """What :meth:`encoded` says, with the starts that are read off the references' pictures."""
-        start = None
+        start = joined = None
         with torch.autocast(tokens.device.type, enabled=False):
             if found is not None and self.projected_colors is not None:
-                found, start = read_projections(self, references, shape, tokens, found)
-            return TokenCode(tokens, None if found is None else color_logits(found), start)
+                found, start, joined = read_projections(self, references, shape, tokens, found)
+            return TokenCode(tokens, None if found is None else color_logits(found), start, joined)
 
     def decode(self, code: TokenCode, shape: Float[Tensor, "*b coefficients"], step: int | None = None) -> SubjectCode:
         """Canonical head: what tokens say of a person, from pictures (:meth:`read`) or made otherwise.
 
         Args: tokens and starts; shape coefficients; ``step`` of :meth:`encode`.
         """
-        tokens, looked_up, start = code.tokens, code.color_logits, code.start
-        with torch.autocast(tokens.device.type, enabled=False):
-            limit = self.config.heads.scale_limit(step)
-            initial = (self.initial_scales, self.initial_quaternions, limit)
-            if self.canonical_head is not None:
-                relative = self.canonical_head(tokens, *initial, looked_up, start)
-            else:
-                if looked_up is None:  # grey
-                    looked_up = tokens.new_zeros(*tokens.shape[:-2], len(self.initial_scales), 3)
-                relative = heads.start_gaussians(self.config.heads, *initial, looked_up, start)
-            relative = replace(relative, means=relative.means * self.offset_shares)
-            means = self.surface_points(shape) + relative.means
-            template = self.point_body.active_weights
-            nodes = None if self.node_head is None else self.node_head(tokens, means, relative.means, template)
-            transfer = None
-            if self.relight is not None:
-                normals = self.relight.normals(self, relative.means, relative.opacities)
-                transfer = self.relight.head(tokens, relative.colors, relative.quaternions, normals)
-            return SubjectCode(
-                shape=shape,
-                tokens=tokens,
-                token_half=self.pose_head.first_layer_of_tokens(tokens),
-                canonical=replace(relative, means=means),
-                offsets=relative.means,
-                nodes=nodes,
-                weights=None if nodes is None else nodes.followed(template),
-                relight=transfer,
-            )
+        with torch.autocast(code.tokens.device.type, enabled=False):
+            return decoded(self, code, shape, step)
 
     def drive(self, code: SubjectCode, driving: DrivingSignal) -> tuple[Gaussians, Gaussians]:
         """What is done per frame: pose-dependent head and skinning.

@@ -8,8 +8,10 @@ from torch import nn
 
 from lca_method.networks.cloth_surface import ClothSurface
 from lca_method.networks.fourier import fourier_features, fourier_width
+from lca_method.networks.gaussian_heads import GaussianHeadsConfig
 from lca_method.networks.node_graph import node_graph
 from lca_method.networks.node_skinning import NodeSkinning, of_followers
+from lca_method.networks.own_heads import OwnHeads
 from lca_shared.body.kinematics import ActiveRig
 from lca_shared.tensors import Bool, Float, Tensor
 
@@ -36,6 +38,13 @@ class DeformerConfig:
     cloth_surface: bool = False
     """Start the Gaussians that nodes carry where the reference views' masks say that a skirt is (not in the paper;
     needs ``LCAConfig.projected_outline``)."""
+    ask_outline: bool = False
+    """Shut gates where reference views show background between the legs (``joined_legs``; not in the paper; needs
+    ``LCAConfig.projected_colors``)."""
+    own_heads: bool = False
+    """What nodes carry has heads of its own, which are added where nodes act (``OwnHeads``; not in the paper)."""
+    alone: bool = False
+    """Learn nodes and their own heads only: whoever wears no loose garment stays as they were."""
 
 
 _FREQUENCIES = 4
@@ -51,8 +60,17 @@ class NodeHead(nn.Module):
     The last layer starts at zero: so do the gates, and every Gaussian has the template's skinning weights to the bit.
     """
 
-    def __init__(self, width: int, rig: ActiveRig, config: DeformerConfig, position_code: int):
-        """Args: token width; the joints that move; sizes; length of the points' position code."""
+    def __init__(
+        self,
+        width: int,
+        gaussians_per_token: int,
+        rig: ActiveRig,
+        config: DeformerConfig,
+        heads: GaussianHeadsConfig,
+        position_code: int,
+    ):
+        """Args: token width; K; the joints that move; sizes; those of the heads; length of the points' position
+        code."""
         super().__init__()
         self.config = config
         self.register_buffer("steps", joint_steps(rig), persistent=False)
@@ -65,6 +83,7 @@ class NodeHead(nn.Module):
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
         self.surface = ClothSurface(position_code) if config.cloth_surface else None
+        self.own = OwnHeads(width, gaussians_per_token, heads) if config.own_heads else None
 
     steps: Tensor
 
@@ -74,6 +93,7 @@ class NodeHead(nn.Module):
         means: Float[Tensor, "*b gaussians 3"],
         offsets: Float[Tensor, "*b gaussians 3"],
         template: Float[Tensor, "gaussians joints"],
+        joined: Float[Tensor, "*b gaussians"] | None = None,
     ) -> NodeSkinning:
         """Nodes of people.
 
@@ -82,6 +102,7 @@ class NodeHead(nn.Module):
             means: of the canonical Gaussians, metres; they get no gradients from here.
             offsets: of these from their points of the body.
             template: skinning weights at the Gaussians over the joints that move.
+            joined: where gates may be open, 0..1 (``TokenCode.joined``); None = everywhere.
         """
         with torch.no_grad():
             graph, chosen = node_graph(means, self.config.nodes, self.config.neighbours)
@@ -95,7 +116,10 @@ class NodeHead(nn.Module):
             seen = torch.cat([seen, fourier_features(graph.places, _FREQUENCIES), off], -1)
         raw = self.last(self.layers(seen))
         wanted = (raw[..., 1:] + likely.log()).softmax(dim=-1)
-        return NodeSkinning(graph, own, ClampedInwards.apply(raw[..., 0]), wanted)  # type: ignore[arg-type]
+        gates: Tensor = ClampedInwards.apply(raw[..., 0])  # type: ignore[assignment]
+        if joined is not None:
+            gates = gates * _rows(joined[..., None], chosen)[..., 0]
+        return NodeSkinning(graph, own, gates, wanted)
 
 
 def around(

@@ -14,6 +14,7 @@ from torch import nn
 from lca_method.batch import ReferenceFit, ReferenceViews
 from lca_method.networks.cloth_surface import DISTANCES
 from lca_method.networks.gaussian_heads import SCALE_PER_SPACING, GaussianStart
+from lca_method.networks.joined_legs import joined_legs
 from lca_method.networks.projected_outline import outline_profile
 from lca_method.networks.reference_light import light_in_references
 from lca_shared.body.model import ShapedBody
@@ -82,6 +83,13 @@ class _Reading:
         moved = self.shaped.vertices + (start.offsets.detach() * network.offset_shares)[..., None, :, :]
         return colors(apply_blended(blended, moved)), start
 
+    def joined(self) -> Float[Tensor, "*b gaussians"]:
+        """Of :func:`joined_legs`."""
+        network, fit = self.network, self.fit
+        body = network.body
+        joints = body.posed(self.shaped.joints, fit.pose).joints
+        return joined_legs(joints, self.references.masks, fit, network.point_body, body)
+
 
 def read_projections(
     network: "LCA",
@@ -89,9 +97,9 @@ def read_projections(
     shape: Float[Tensor, "*b coefficients"],
     tokens: Float[Tensor, "*b tokens width"],
     fallback: Float[Tensor, "*b gaussians 3"],
-) -> tuple[Float[Tensor, "*b gaussians 3"], GaussianStart | None]:
+) -> tuple[Float[Tensor, "*b gaussians 3"], GaussianStart | None, Float[Tensor, "*b gaussians"] | None]:
     """Colours of each Gaussian's point in the reference views (see ``ProjectedColors``), moved first to where the
-    outline says that the surface is, if the config says so (see ``ProjectedOutline``).
+    outline says that the surface is, if the config says so (see ``ProjectedOutline``), and where nodes may act.
 
     Args:
         network: with ``projected_colors``.
@@ -113,12 +121,13 @@ def read_projections(
     light = light_in_references(network, references, shape)
     reading = _Reading(network, references, fit, shaped, fallback, light)
     if network.node_head is None:
-        return reading.read(None)
+        return *reading.read(None), None
+    joined = reading.joined() if network.config.deformer.ask_outline else None
     with torch.no_grad():
         _, start = reading.read(None, outline_alone=True)
         surface = network.surface_points(shape)
         offsets = torch.zeros_like(surface) if start is None else start.offsets * network.offset_shares
-        nodes = network.node_head(tokens, surface + offsets, offsets, body.active_weights)
+        nodes = network.node_head(tokens, surface + offsets, offsets, body.active_weights, joined)
         weights = nodes.followed(body.active_weights)
         replaced = nodes.share()
-    return reading.read(weights, replaced=replaced)
+    return *reading.read(weights, replaced=replaced), joined

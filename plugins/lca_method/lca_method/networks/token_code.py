@@ -16,3 +16,5 @@ class TokenCode:
     """Start of the Gaussians' colours, for models with ``LCAConfig.color_lookup``."""
     start: GaussianStart | None = None
     """Start of the Gaussians, for models with ``LCAConfig.projected_outline``."""
+    joined: Float[Tensor, "*b gaussians"] | None = None
+    """Where nodes may act, 0..1, for models with ``DeformerConfig.ask_outline`` (``joined_legs``); None = not asked."""
