@@ -10,11 +10,13 @@ from lca_method.batch import SubjectBatch
 from lca_method.evaluating.garment_split import garment_split
 from lca_method.evaluating.test_set import TestSet
 from lca_method.evaluation import person_mask
+from lca_method.networks.subject import SubjectCode
 from lca_method.trained_network import TrainedNetwork
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.cameras import project
 from lca_shared.metrics import masked_l1, masked_lpips, masked_psnr
 from lca_shared.perceptual import LPIPS
+from lca_shared.rendering import Rendering
 from lca_shared.tensors import Tensor
 
 AROUND = 12
@@ -31,15 +33,18 @@ def measure(data: str, name: str, model: TrainedNetwork, test_set: TestSet, lpip
         for row in draw.targets:
             batch = test_set.batch(draw, row)
             code = model.encode(batch) if code is None else code
-            picture, truth, mask = model.picture(code, batch), batch.targets.images[0, 0], person_mask(batch)
+            drawn, truth, mask = drawn_person(model, code, batch), batch.targets.images[0, 0], person_mask(batch)
+            picture = drawn.colors.clamp(0, 1)
             worn = batch.targets.garments
             garment = None if worn is None else mask * worn[0, 0]
             values = {"person": float(masked_psnr(picture, truth, mask)), "split": garment_split(model, code, batch)}
             looked_at = mask if garment is None else garment
             around, on_white = with_surroundings(looked_at, mask), truth * mask + 1 - mask
+            beside = around * (mask < 0.5)
             values |= {
                 "psnr": float(masked_psnr(picture, truth, looked_at)),
                 "around": float(masked_psnr(picture, on_white, around)),
+                "beside": float((drawn.alpha * beside).sum() / looked_at.sum()),
                 "l1": float(masked_l1(picture, truth, looked_at)),
                 "lpips": float(masked_lpips(lpips, picture, truth, looked_at)),
             }
@@ -52,6 +57,13 @@ def measure(data: str, name: str, model: TrainedNetwork, test_set: TestSet, lpip
             own.append(values)
         of_people.append({key: fmean(value[key] for value in own) for key in own[0]})
     return Measured(data, name, of_people)
+
+
+@torch.no_grad()
+def drawn_person(model: TrainedNetwork, code: SubjectCode, batch: SubjectBatch) -> Rendering:
+    """As a batch's first target should show them, on the training's background."""
+    _, posed = model.network.drive(code, batch.targets.driving)
+    return model.render(posed[0, 0], batch.targets.cameras[0, 0])
 
 
 def with_surroundings(garment: Tensor, person: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from lca_method.trained_network import TrainedNetwork
 
 _CELL = 256
 _COLUMNS = ("test people", "model", "L1", "LPIPS", "PSNR (dB)", "with beside (dB)", "inside (dB)", "whole person (dB)")
-_COLUMNS += ("split (mm)", "error at the outline (%)")
+_COLUMNS += ("split (mm)", "error at the outline (%)", "drawn beside (%)")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Measured:
 
     ``person``, ``psnr``, ``around``, ``inside``: dB; ``l1``; ``lpips``; ``split``: mm. psnr, l1, lpips: the garment's
     pixels, where there is one, else on the person's; around also on the background beside them, inside without those
-    at the person's outline; rim is the share of the squared error that lies there."""
+    at the person's outline; rim is the share of the squared error that lies there. beside: how much is drawn on that
+    background, over the garment's pixels."""
 
     @property
     def means(self) -> dict[str, float]:
@@ -43,7 +44,8 @@ def print_table(measured: Sequence[Measured]) -> None:
     for one in measured:
         m = one.means
         decibels = " | ".join(f"{m[key]:.2f}" for key in ("psnr", "around", "inside", "person"))
-        numbers = f"{m['l1']:.4f} | {m['lpips']:.4f} | {decibels} | {m['split']:.1f} | {100 * m['rim']:.0f}"
+        shares = f"{100 * m['rim']:.0f} | {100 * m['beside']:.1f}"
+        numbers = f"{m['l1']:.4f} | {m['lpips']:.4f} | {decibels} | {m['split']:.1f} | {shares}"
         print(f"| {one.data} ({len(one.people)}) | {one.model} | {numbers} |")
     found = {(one.data, one.model): one.people for one in measured}
     garments: list[Gain] = []

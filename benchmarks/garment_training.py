@@ -28,6 +28,8 @@ PULLED = 0.6
 """Share of the steps over which gates are pulled open (``LossConfig.loose``)."""
 NODE_RATE = 6.0
 """Learning rate of the nodes' head over that of the others."""
+_FOLLOWS, _LEAST_MASK, _MOST_MASK = 0.03, 0.02, 5.0
+"""How fast the outline's weight follows, a step, and its bounds."""
 _OWN = ("node_head.layers.", "node_head.last.")
 
 
@@ -43,10 +45,18 @@ class Training:
     nodes: int = 512
     cloth_surface: bool = True
     """``DeformerConfig.cloth_surface``, of the model with nodes."""
+    apart: bool = True
+    """The model with nodes has the heads of the one without, as these learn, and learns nodes and their own heads alone
+    (``DeformerConfig.alone``, ``.own_heads``): on people whose gates are shut both are the same."""
+    ask_outline: bool = True
+    """``DeformerConfig.ask_outline``, of the model with nodes."""
     lr: float = 5e-4
     mask: float = 0.5
     """Weight of the outline: with little, cloth that is missing costs more than cloth where there is none, and shapes
     swell (``LossConfig.mask``)."""
+    matched: bool = True
+    """Let that weight of the model with nodes follow, so that beside garments of training it draws as much as the model
+    without: PSNR on the garment's own pixels alone would reward whichever is wider."""
     person_loss: Literal["l1", "squared"] = "l1"
     """``LossConfig.person_loss``, of both."""
     loose: float = 1.0
@@ -65,6 +75,8 @@ class Arm:
     name: str
     network: LCA
     optimizer: torch.optim.Optimizer
+    mask: float
+    """Weight of the outline (``Training.mask``) as it now is."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +88,8 @@ class Person:
     """Of ``LCA.encoded``."""
     batch: SubjectBatch
     """The targets are all frames that are not references."""
+    loose: bool
+    """Whether somebody is in a loose garment."""
 
 
 def placed_anew(network: LCA, tokens: int, face_share: float) -> LCA:
@@ -98,12 +112,22 @@ _POINTS = ("token_faces", "token_barycentric", "gaussian_faces", "gaussian_baryc
 def new_arm(name: str, trained: TrainedNetwork, options: Training) -> Arm:
     """A copy of a model, whose heads learn. Args: ``with`` or ``without`` nodes; the model; how it learns."""
     nodes = options.nodes if name == "with" else 0
-    deformer = DeformerConfig(nodes=nodes, hidden=64, cloth_surface=options.cloth_surface and nodes > 0)
+    deformer = DeformerConfig()
+    if nodes:
+        deformer = DeformerConfig(
+            nodes=nodes,
+            hidden=64,
+            cloth_surface=options.cloth_surface,
+            ask_outline=options.ask_outline,
+            own_heads=options.apart,
+            alone=options.apart,
+        )
     torch.manual_seed(options.seed)
     network = LCA(replace(trained.network.config, deformer=deformer), trained.body)
     missing, unexpected = network.load_state_dict(trained.network.state_dict(), strict=False)
     assert not unexpected and all(key.startswith("node_head.") for key in missing)
-    heads = [value for key, value in network.requires_grad_(False).named_parameters() if key.startswith(HEADS)]
+    learning = ("node_head.",) if deformer.alone else HEADS
+    heads = [value for key, value in network.requires_grad_(False).named_parameters() if key.startswith(learning)]
     own = [value for key, value in network.named_parameters() if key.startswith(_OWN)]
     known = {id(value) for value in own}
     for value in heads:
@@ -114,13 +138,13 @@ def new_arm(name: str, trained: TrainedNetwork, options: Training) -> Arm:
     optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
     for group in optimizer.param_groups:
         group["highest"] = group["lr"]
-    return Arm(name, network.train(), optimizer)
+    return Arm(name, network.train(), optimizer, options.mask)
 
 
 def save(arms: Mapping[str, Arm], step: int, output: Path) -> None:
     """Write both networks and their optimisers after a step."""
     output.mkdir(parents=True, exist_ok=True)
-    state = {name: (arm.network.state_dict(), arm.optimizer.state_dict()) for name, arm in arms.items()}
+    state = {name: (arm.network.state_dict(), arm.optimizer.state_dict(), arm.mask) for name, arm in arms.items()}
     with atomic_path(output / STATE) as temporary:
         torch.save({"step": step, "arms": state}, temporary)
 
@@ -130,16 +154,18 @@ def resumed(arms: Mapping[str, Arm], output: Path) -> int:
     if not (output / STATE).exists():
         return 0
     state = torch.load(output / STATE, weights_only=True)
-    for name, (network, optimizer) in state["arms"].items():
+    for name, (network, optimizer, mask) in state["arms"].items():
         arms[name].network.load_state_dict(network)
         arms[name].optimizer.load_state_dict(optimizer)
+        arms[name].mask = mask
     return state["step"]
 
 
 def begin_with(arms: Mapping[str, Arm], earlier: Path) -> None:
-    """Give both the networks of an earlier run's output folder, not its optimisers."""
-    for name, (network, _) in torch.load(earlier / STATE, weights_only=True)["arms"].items():
+    """Give both the networks of an earlier run's output folder and its weights of outlines, not its optimisers."""
+    for name, (network, _, mask) in torch.load(earlier / STATE, weights_only=True)["arms"].items():
         arms[name].network.load_state_dict(network)
+        arms[name].mask = mask
 
 
 def read_person(trained: TrainedNetwork, test_set: TestSet, person: SubjectFrames, options: Training) -> Person:
@@ -147,10 +173,11 @@ def read_person(trained: TrainedNetwork, test_set: TestSet, person: SubjectFrame
     generator = step_generator(options.seed, int.from_bytes(person.subject.encode()[-4:], "big"))
     draw = draw_views(generator, person, options.references, len(person.references) - options.references)
     batch = stacked([test_set.reader.batch(draw.subject, draw.references, draw.targets)])
+    loose = batch.targets.garments is not None
     batch = replace(batch, targets=replace(batch.targets, garments=None))
     with torch.no_grad():
         tokens, colors = trained.network.encoded(batch.references, batch.shape)
-    return Person(tokens, colors, batch)
+    return Person(tokens, colors, batch, loose)
 
 
 def learn(
@@ -171,17 +198,20 @@ def learn(
     rate = min(1.0, (step + 1) / 10) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / options.steps)))
     terms = replace(
         LOSSES,
-        mask=options.mask,
         person_loss=options.person_loss,
         loose=options.loose,
         loose_until=round(PULLED * options.steps),
     )
-    said = []
+    said, spilt = [], {}
     for arm in arms.values():
+        terms = replace(terms, mask=arm.mask)
         read = arm.network.started(person.tokens, person.colors, batch.references, batch.shape)
+        if not person.loose:  # a photo of somebody who stands upright does not tell trousers from skirts: gates must
+            read = replace(read, joined=None)
         code = arm.network.decode(read, batch.shape, trained.training_step)
         outputs = training_renders(arm.network, code, seen, terms, step, _render, background)
         losses = training_losses(outputs, batch, terms, step, trained.lpips)
+        spilt[arm.name] = float((outputs.posed.alpha.detach() * (1 - seen.masks)).sum())
         total = torch.stack(list(losses.values())).sum()
         arm.optimizer.zero_grad()
         total.backward()
@@ -190,10 +220,29 @@ def learn(
         for group in arm.optimizer.param_groups:
             group["lr"] = group["highest"] * rate
         arm.optimizer.step()
+        if arm.name == "without" and options.apart:
+            share_heads(arm.network, arms["with"].network)
         gates = "" if code.nodes is None else f", gates {float(code.nodes.gates.detach().mean()):.3f}"
         said.append(f"{arm.name} {float(losses['posed_person'].detach()):.4f}{gates}")
+    if person.loose and options.matched:
+        arms["with"].mask = followed(arms["with"].mask, spilt["with"], spilt["without"])
     if step % 10 < len(people):
-        print(f"step {step}: {'; '.join(said)}", flush=True)
+        print(f"step {step}: {'; '.join(said)}, outline {arms['with'].mask:.3f}", flush=True)
+
+
+@torch.no_grad()
+def share_heads(learned: LCA, other: LCA) -> None:
+    """Give the other network the heads that both have, as they are now."""
+    theirs = dict(other.named_parameters())
+    for name, value in learned.named_parameters():
+        if name.startswith(HEADS):
+            theirs[name].copy_(value)
+
+
+def followed(weight: float, spilt: float, wanted: float) -> float:
+    """The outline's next weight. Args: as it is; how much was drawn beside people, in pixels, and how much shall be."""
+    change = max(-1.0, min(1.0, math.log((spilt + 1) / (wanted + 1))))
+    return max(_LEAST_MASK, min(_MOST_MASK, weight * math.exp(_FOLLOWS * change)))
 
 
 def _some(targets: TargetViews, chosen: list[int]) -> TargetViews:
