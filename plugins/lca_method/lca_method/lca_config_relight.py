@@ -33,7 +33,8 @@ def _relight(base: LCATrainerConfig, name: str, relight: RelightConfig, lights: 
 
 def _light_alone(base: LCATrainerConfig, name: str, steps: int, lobes: RelightConfig) -> LCATrainerConfig:
     """On a CPU only the light is learned: encoder, shapes and motion stay those of the pre-trained model."""
-    config = _relight(base, name, replace(lobes, light_alone=True, smooth=True), STAGE_LIGHTS)
+    lobes = replace(lobes, light_alone=True, smooth=True, albedo_steps=2, shadow_places=4, clothed_shadows=True)
+    config = _relight(base, name, lobes, STAGE_LIGHTS)
     config.max_num_iterations, config.layer_decay = steps, 1.0
     config.pipeline.datamanager.target_size = 128
     config.pipeline.datamanager.references = (8, 16)  # half of them are not evenly lit and drop out: about 4 to 8

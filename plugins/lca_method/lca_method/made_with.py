@@ -60,7 +60,8 @@ def _of_weights(network: Mapping[str, Any]) -> dict[str, Any]:
     if driving.get("expression") == "code":
         driving["encoder"] = encoder
     relight, deformer = dict(network.get("relight", {})), dict(network.get("deformer", {}))
-    relight.pop("light_alone", None)  # what learns is not what there is
+    for name in ("light_alone", "albedo_steps", "shadow_places", "clothed_shadows"):  # no weights follow from these
+        relight.pop(name, None)
     deformer.pop("alone", None)
     if relight.get("lobes") == 0:  # off: nothing was made with its other settings
         relight = {name: relight[name] for name in ("kind", "lobes") if name in relight}

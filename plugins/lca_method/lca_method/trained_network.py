@@ -6,11 +6,12 @@ from typing import Any
 
 import torch
 
-from lca_method.batch import SubjectBatch
+from lca_method.batch import ReferenceViews, SubjectBatch
 from lca_method.checkpoints import find_checkpoint, load_checkpoint, model_state, trained_steps
 from lca_method.crops import CropSizes
 from lca_method.drawing import background_color, drawn
 from lca_method.made_with import differences, made_with
+from lca_method.networks.albedo_fit import with_fitted_albedo
 from lca_method.networks.config import LCAConfig
 from lca_method.networks.lca import LCA
 from lca_method.networks.subject import SubjectCode
@@ -67,9 +68,16 @@ class TrainedNetwork:
 
     def encode(self, batch: SubjectBatch, step: int | None = None) -> SubjectCode:
         """What is done once a person; ``step``: of training, the last one if not given."""
+        return self.person(batch.references, batch.shape, step)
+
+    def person(
+        self, references: ReferenceViews, shape: Float[Tensor, "*b coefficients"], step: int | None = None
+    ) -> SubjectCode:
+        """People from pictures. Args: as of ``LCA.encode``; ``step`` as of :meth:`encode`."""
         step = self.training_step if step is None else step
         with torch.no_grad():
-            return self.network.encode(batch.references, batch.shape, step=step)
+            code = self.network.encode(references, shape, step=step)
+            return with_fitted_albedo(self.network, code, references)
 
     def render(self, gaussians: Gaussians, cameras: Cameras) -> Rendering:
         """Rasterize on the training's background."""

@@ -46,8 +46,7 @@ def create(config: CreateConfig) -> None:
         subject = subject_of(config, people)
         rows = people.reference_rows(subject, config.references)
         references = people.references(subject, config.references)
-        with torch.inference_mode():
-            code = trained.network.encode(references, people.shape(subject), step=trained.training_step)
+        code = trained.person(references, people.shape(subject))
         avatar = avatar_of(trained.network, code)
         person = people.dataset.subjects[subject]
         seen = [person.frames[name][list(rows)].tolist() for name in ("frame", "time")]

@@ -1,5 +1,7 @@
 """From a trained model to one person's avatar."""
 
+from dataclasses import replace
+
 from lca_method.avatar.avatar import Avatar, AvatarNetworks
 from lca_method.avatar.point_body import body_of_person
 from lca_method.avatar.relight_avatar import AvatarRelight
@@ -36,7 +38,11 @@ def _relight(network: LCA, code: SubjectCode) -> AvatarRelight | None:
         return None
     config = network.config
     shadows = network.relight.shadow_body(network)
-    shadows = shadows.with_body(body_of_person(shadows.body, code.shape, expressive=False))
+    body = body_of_person(shadows.body, code.shape, expressive=False)
+    shift = network.relight.shadow_shift(network, code.offsets, code.canonical.opacities)
+    if shift is not None:
+        body = replace(body, template_vertices=body.template_vertices + shift)
+    shadows = shadows.with_body(body)
     relight = AvatarRelight(
         config.relight, config.heads.hidden, config.placement.gaussians_per_token, code.relight, shadows
     )

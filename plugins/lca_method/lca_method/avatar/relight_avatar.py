@@ -72,26 +72,20 @@ def relight_from_tensors(
     return AvatarRelight(config, pose_hidden, each, transfer, shadows)
 
 
-def relight_of_gaussians(
-    relight: AvatarRelight, points: Tensor, tokens: Tensor, pose_hidden: int, each: int
-) -> AvatarRelight:
+def relight_of_gaussians(relight: AvatarRelight, points: Tensor, pose_hidden: int, each: int) -> AvatarRelight:
     """The same for some of the tokens and their Gaussians, or for repeated ones.
 
     Args:
         relight: of an avatar.
-        points: indices of Gaussians.
-        tokens: indices of tokens; light is measured at as many places.
+        points: indices of Gaussians; places that none of them reads are left out.
         pose_hidden, each: as of :class:`AvatarRelight`.
     """
     transfer = Transfer(**{name: getattr(relight.transfer, name)[points] for name in _TRANSFER})
     body = relight.shadow_body
     vertices = len(body.body.template_vertices) - len(body.normals)
-    kept = torch.cat([torch.arange(vertices, device=points.device), vertices + tokens])
-    at = torch.zeros(len(body.normals), dtype=torch.long, device=points.device)
-    at[tokens] = torch.arange(len(tokens), device=points.device)  # of repeated places, one
-    shadows = ShadowBody(
-        body.body.subset(kept), body.faces, body.normals[tokens], at[body.neighbours[points]], body.weights[points]
-    )
+    places, neighbours = body.neighbours[points].unique(return_inverse=True)
+    kept = torch.cat([torch.arange(vertices, device=points.device), vertices + places])
+    shadows = ShadowBody(body.body.subset(kept), body.faces, body.normals[places], neighbours, body.weights[points])
     other = AvatarRelight(relight.config, pose_hidden, each, transfer, shadows)
     other.per_frame.load_state_dict(relight.per_frame.state_dict())
     return other.to(points.device)

@@ -27,7 +27,7 @@ def resized(avatar: Avatar, count: int) -> Avatar:
     if avatar.relight is not None:
         from lca_method.avatar.relight_avatar import relight_of_gaussians
 
-        relight = relight_of_gaussians(avatar.relight, points, chosen, avatar.networks.heads.hidden, each)
+        relight = relight_of_gaussians(avatar.relight, points, avatar.networks.heads.hidden, each)
     body, half = avatar.body.subset(points), avatar.token_half[chosen]
     other = Avatar(avatar.networks, body, picked, half, avatar.shape, nodes, relight)
     other.driving_vector.load_state_dict(avatar.driving_vector.state_dict())

@@ -14,7 +14,7 @@ from lca_shared.body.anchors import SIDE_LENGTH, SurfacePoints, face_normals, ve
 from lca_shared.body.compact_body import CompactBody
 from lca_shared.tensors import Float, Int, Tensor
 
-_FOLLOWED, _READ = 16, 6
+FOLLOWED, READ = 16, 6
 """Gaussians that a vertex follows, and vertices whose normals a Gaussian reads."""
 _NEAR = 0.01
 """Metres: neighbours nearer than this count alike."""
@@ -49,8 +49,8 @@ class ClothedNormals:
         bare = gaussians.normals(template, body.faces)
         points = torch.cat([gaussians.read(template, body.faces), SIDE_LENGTH * bare], dim=-1)
         corners = torch.cat([template[kept], SIDE_LENGTH * vertex_normals(template, body.faces)[kept]], dim=-1)
-        followed, pull = _nearest(corners, points, _FOLLOWED)
-        read, shares = _nearest(points, corners, _READ)
+        followed, pull = nearest_weights(corners, points, FOLLOWED)
+        read, shares = nearest_weights(points, corners, READ)
         return ClothedNormals(template[kept], faces, followed, pull, read, shares, bare)
 
     @torch.no_grad()
@@ -84,7 +84,7 @@ def _unit(means: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 3"]:
     return means / torch.linalg.vector_norm(means, dim=-1, keepdim=True).clamp(min=_AGREE)
 
 
-def _nearest(
+def nearest_weights(
     places: Float[Tensor, "n 6"], others: Float[Tensor, "m 6"], count: int
 ) -> tuple[Int[Tensor, "n count"], Float[Tensor, "n count"]]:
     """For each place the nearest others and their weights, sum 1."""

@@ -46,7 +46,7 @@ def light_in_references(
         at = (*person, slice(view, view + 1))
         light, pose = stage_lights(_some(lights, at), 1.0), fit.pose[at]
         shadowed = body.light(shape[tuple(person)], pose, light)
-        share = shadowed.mean(-1) / _upright(light, pose.root_translation)[:, None]
+        share = shadowed.mean(-1) / upright_light(light, pose.root_translation)[:, None]
         found[at] = body.spread(share[..., None])[..., 0].clamp(_LEAST, _MOST)
     return found
 
@@ -55,9 +55,12 @@ def _some(lights: TargetLights, at: tuple[int | slice, ...]) -> TargetLights:
     return TargetLights(*(getattr(lights, name)[at] for name in lights.__dataclass_fields__))
 
 
-def _upright(light: Lights, root: Float[Tensor, "views 3"]) -> Float[Tensor, "views"]:
-    """Radiance that upright white surfaces send back, mean over the ways they may face; one metre above the floor."""
-    place = torch.cat([root[:, :2], torch.ones_like(root[:, :1])], dim=-1)
-    directions, strengths, _ = light.arriving(place[:, None])
+def upright_light(light: Lights, root: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b"]:
+    """Radiance that upright white surfaces send back, mean over the ways they may face; one metre above the floor.
+
+    Args: lights ``[*b]`` without maps; where people stand, metres, world.
+    """
+    place = torch.cat([root[..., :2], torch.ones_like(root[..., :1])], dim=-1)
+    directions, strengths, _ = light.arriving(place[..., None, :])
     flat = torch.linalg.vector_norm(directions[..., :2], dim=-1)
-    return (flat * strengths.mean(-1)).sum(dim=(1, 2)) / math.pi + light.ambient.mean(-1)
+    return (flat * strengths.mean(-1)).sum(dim=(-2, -1)) / math.pi + light.ambient.mean(-1)

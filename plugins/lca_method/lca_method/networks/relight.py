@@ -7,7 +7,9 @@ import torch
 from torch import nn
 
 from lca_method.networks.clothed_normals import ClothedNormals
+from lca_method.networks.clothed_shadows import ClothedShadows
 from lca_method.networks.irradiance import irradiance
+from lca_method.networks.normal_network import NormalNetwork
 from lca_method.networks.relight_config import RelightConfig
 from lca_method.networks.relight_diffuse import PoseChanges, lit_gaussians, world_normals
 from lca_method.networks.relight_head import TransferDeltas, TransferHead
@@ -56,6 +58,7 @@ class RelightPerFrame(nn.Module):
         pose_hidden: Float[Tensor, "*b tokens hidden"] | None,
         albedo: bool = False,
         frames: Float[Tensor, "*b gaussians 3 3"] | None = None,
+        shift: Float[Tensor, "*#b points 3"] | None = None,
     ) -> Gaussians:
         """Gaussians whose channels the deferred pass shades.
 
@@ -68,10 +71,11 @@ class RelightPerFrame(nn.Module):
             pose_hidden: what the pose-dependent head's last layer reads; None = as the person is at rest.
             albedo: with the channels of the albedo.
             frames: as of ``lit_gaussians``.
+            shift: as of ``ShadowBody.visible``.
         """
         frames = (quaternion_to_matrix(gaussians.quaternions) if frames is None else frames).detach()
         changes = None if pose_hidden is None else PoseChanges(*self.deltas(pose_hidden))
-        seen = body.spread(body.visible(shape, pose, lights))
+        seen = body.spread(body.visible(shape, pose, lights, shift=shift))
         arriving = irradiance(world_normals(transfer, frames, changes), gaussians.means.detach(), seen, lights)
         shadow = self.shadows(arriving[..., :3], transfer.shadow_code)
         return lit_gaussians(transfer, gaussians, lights, shadow, arriving[..., 3:], changes, albedo, frames)
@@ -84,10 +88,12 @@ class Relight(nn.Module):
         """Args: sizes; token width; width of the pose-dependent head; K."""
         super().__init__()
         self.config = config
+        self.normal_network = NormalNetwork(width, config.own_normals) if config.own_normals else None
         self.head = TransferHead(width, gaussians_per_token, config)
         self.per_frame = RelightPerFrame(config, pose_hidden, gaussians_per_token)
         self._shadow_body: tuple[CompactBody, ShadowBody] | None = None
         self._clothed_normals: tuple[CompactBody, ClothedNormals] | None = None
+        self._clothed_shadows: tuple[CompactBody, ClothedShadows] | None = None
 
     def shadow_body(self, network: "LCA") -> ShadowBody:
         """The body that throws shadows, made when first asked for.
@@ -97,27 +103,79 @@ class Relight(nn.Module):
         """
         at_gaussians = network.point_body  # another object: points were loaded, or the device changed
         if self._shadow_body is None or self._shadow_body[0] is not at_gaussians:
-            tokens = SurfacePoints(network.token_faces, network.token_barycentric)
-            gaussians = SurfacePoints(network.gaussian_faces, network.gaussian_barycentric)
-            layout = shadow_layout(network.body, tokens, gaussians, self.config.occluder_cell)
-            self._shadow_body = (at_gaussians, ShadowBody.of(network.body, tokens, layout))
+            places, gaussians = self._places(network)
+            layout = shadow_layout(network.body, places, gaussians, self.config.occluder_cell)
+            self._shadow_body = (at_gaussians, ShadowBody.of(network.body, places, layout))
         return self._shadow_body[1]
 
-    def normals(
+    def shadow_shift(
         self, network: "LCA", offsets: Float[Tensor, "*b gaussians 3"], opacities: Float[Tensor, "*b gaussians"]
-    ) -> Float[Tensor, "*b gaussians 3"]:
-        """What the Gaussians' normals begin as: at rest, outward, unit.
+    ) -> Float[Tensor, "*b points 3"] | None:
+        """Of the shadows' body with the clothes over it, as ``ShadowBody.visible`` takes it; None for the bare body.
 
         Args:
             network: that this is a part of.
             offsets: of the Gaussians from their points, metres.
             opacities: of the Gaussians.
         """
+        if not self.config.clothed_shadows:
+            return None
+        if self._clothed_shadows is None or self._clothed_shadows[0] is not network.point_body:
+            places, gaussians = self._places(network)
+            found = ClothedShadows.of_points(network.body, gaussians, places, self.config.occluder_cell)
+            self._clothed_shadows = (network.point_body, found)
+        return self._clothed_shadows[1].shift(offsets, opacities)
+
+    def _places(self, network: "LCA") -> tuple[SurfacePoints, SurfacePoints]:
+        """Where shadows are asked for, and the Gaussians' points."""
+        gaussians = SurfacePoints(network.gaussian_faces, network.gaussian_barycentric)
+        every = self.config.shadow_places
+        if every == 0:
+            return SurfacePoints(network.token_faces, network.token_barycentric), gaussians
+        return SurfacePoints(gaussians.faces[::every], gaussians.barycentric[::every]), gaussians
+
+    def transfer(self, network: "LCA", tokens: Float[Tensor, "*b tokens width"], relative: Gaussians) -> Transfer:
+        """How people's Gaussians turn light into radiance.
+
+        Args:
+            network: that this is a part of.
+            tokens: after the encoder.
+            relative: canonical Gaussians whose means are offsets from their points, metres.
+        """
+        normals = self.start_normals(network, tokens, relative)
+        return self.head(tokens, relative.colors, relative.quaternions, normals)
+
+    def start_normals(
+        self, network: "LCA", tokens: Float[Tensor, "*b tokens width"], relative: Gaussians
+    ) -> Float[Tensor, "*b gaussians 3"]:
+        """Unit normals at rest before the head tilts them. Args: as of :meth:`transfer`."""
+        normals = self.normals(network, relative.means, relative.opacities)
+        if self.normal_network is None:
+            return normals
+        clothed = self.normals(network, relative.means, relative.opacities, share=1.0)
+        points = network.point_body.template_vertices
+        return self.normal_network(normals, clothed, tokens, relative, network.normals, points)
+
+    def normals(
+        self,
+        network: "LCA",
+        offsets: Float[Tensor, "*b gaussians 3"],
+        opacities: Float[Tensor, "*b gaussians"],
+        share: float | None = None,
+    ) -> Float[Tensor, "*b gaussians 3"]:
+        """Normals of the clothed body at the Gaussians: at rest, outward, unit.
+
+        Args:
+            network: that this is a part of.
+            offsets: of the Gaussians from their points, metres.
+            opacities: of the Gaussians.
+            share: of the clothed surface; None = the config's.
+        """
         if self._clothed_normals is None or self._clothed_normals[0] is not network.point_body:
             gaussians = SurfacePoints(network.gaussian_faces, network.gaussian_barycentric)
             found = ClothedNormals.of_points(network.body, gaussians, self.config.occluder_cell)
             self._clothed_normals = (network.point_body, found)
-        return self._clothed_normals[1].of(offsets, opacities, self.config.clothed_normals)
+        return self._clothed_normals[1].of(offsets, opacities, self.config.clothed_normals if share is None else share)
 
 
 def relit(buffers: Gaussians, camera: Cameras, lights: Lights, draw: Draw) -> Shaded:

@@ -30,6 +30,15 @@ class RelightConfig:
     """Numbers of a Gaussian that the shadow network reads beside irradiance."""
     occluder_cell: float = 0.025
     """Metres: vertices of the body that lie in one cell of this size are one in the mesh that throws shadows."""
+    albedo_steps: int = 0
+    """How often the albedo is held to the reference pictures when a person is made (see ``albedo_fit``); not in
+    training."""
+    shadow_places: int = 0
+    """The point of every so many-th Gaussian is a place where it is asked which lights are hidden; 0 = the tokens."""
+    clothed_shadows: bool = False
+    """What throws and takes shadows is the body moved to where its Gaussians stand, not the bare one."""
+    own_normals: int = 0
+    """Width of the network that says each Gaussian's normal (see ``NormalNetwork``); 0 = none."""
     light_alone: bool = False
     """Learn transfer and shadows only: encoder, shapes and motion stay as they were. Cheap, and as general as the model
     was."""

@@ -75,6 +75,14 @@ class TransferHead(nn.Module):
         )
 
 
+@torch.no_grad()
+def without_tilt(head: TransferHead) -> None:
+    """Set to zero what a head adds to normals: those that it is given stay."""
+    first, width = head.widths[0], head.widths[1]
+    for values in (head.last.weight, head.last.bias):
+        values.unflatten(0, (-1, sum(head.widths)))[:, first : first + width] = 0
+
+
 class TransferDeltas(nn.Module):
     """Replaces the pose-dependent head's colours: how a pose turns normals and opens or closes folds; zero at the
     start. It reads the hidden numbers that the pose-dependent head's last layer reads."""

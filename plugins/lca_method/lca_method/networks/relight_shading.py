@@ -57,12 +57,17 @@ def facing_camera(buffers: Gaussians, camera: Cameras) -> Gaussians:
         buffers: of ``lit_gaussians``, without batch axes.
         camera: without batch axes.
     """
+    weights = facing_weights(buffers, camera)
+    return buffers.with_colors(torch.cat([buffers.colors * weights, weights], dim=-1))
+
+
+def facing_weights(buffers: Gaussians, camera: Cameras) -> Float[Tensor, "gaussians 1"]:
+    """How much each Gaussian counts, up to 1. Args: as of :func:`facing_camera`."""
     start = CHANNELS["diffuse"]  # normals come next
     normals = buffers.colors[..., start : start + 3].detach()
     toward = torch.nn.functional.normalize(camera.world_centers().to(normals) - buffers.means.detach(), dim=-1)
     turned = (((normals * toward).sum(-1, keepdim=True) / _TURNING + 1) / 2).clamp(0, 1)
-    weight = _AWAY + (1 - _AWAY) * turned.square() * (3 - 2 * turned)
-    return buffers.with_colors(torch.cat([buffers.colors * weight, weight], dim=-1))
+    return _AWAY + (1 - _AWAY) * turned.square() * (3 - 2 * turned)
 
 
 def shaded(buffers: Rendering, camera: Cameras, lights: Lights) -> Shaded:

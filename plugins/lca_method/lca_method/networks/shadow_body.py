@@ -15,7 +15,7 @@ from lca_shared.lighting.lights import Lights
 from lca_shared.skinning import apply_blended, blend_transforms
 from lca_shared.tensors import Float, Int, Tensor
 
-LIFT, AHEAD = 0.012, 0.025
+LIFT, AHEAD = 0.006, 0.012
 """Metres: rays start so far above the body, and so far on their way: the coarse mesh does not meet its own surface."""
 BELOW = -0.5
 """Least cosine of a place's normal and a light that clothes over it may still face: they turn away from the body."""
@@ -26,7 +26,7 @@ class ShadowBody:
     """The body as far as shadows need it."""
 
     body: CompactBody
-    """Vertices of the coarse mesh first, then the places where light is measured (one a token)."""
+    """Vertices of the coarse mesh first, then the places where light is measured."""
     faces: Int[Tensor, "faces 3"]
     """Of the coarse mesh."""
     normals: Float[Tensor, "places 3"]
@@ -37,30 +37,36 @@ class ShadowBody:
     """Of each, sum 1."""
 
     @staticmethod
-    def of(body: CompactBody, tokens: SurfacePoints, layout: ShadowLayout) -> "ShadowBody":
-        """Args: the whole template; the tokens on it; the layout of both."""
+    def of(body: CompactBody, places: SurfacePoints, layout: ShadowLayout) -> "ShadowBody":
+        """Args: the whole template; the places on it; the layout of both."""
         count = len(layout.occluder)
         corner = torch.zeros(len(body.template_vertices), dtype=torch.long, device=body.faces.device)
         for column in range(3):  # some face, and which corner of it, for each vertex
             corner[body.faces[:, column]] = torch.arange(len(body.faces), device=corner.device) * 3 + column
         chosen = corner[layout.occluder]
-        at_vertices = SurfacePoints(chosen // 3, torch.nn.functional.one_hot(chosen % 3, 3).to(tokens.barycentric))
+        at_vertices = SurfacePoints(chosen // 3, torch.nn.functional.one_hot(chosen % 3, 3).to(places.barycentric))
         points = SurfacePoints(
-            torch.cat([at_vertices.faces, tokens.faces]), torch.cat([at_vertices.barycentric, tokens.barycentric])
+            torch.cat([at_vertices.faces, places.faces]), torch.cat([at_vertices.barycentric, places.barycentric])
         )
         read = body_at(body, points)
-        normals = tokens.normals(body.template_vertices, body.faces)
+        normals = places.normals(body.template_vertices, body.faces)
         assert len(read.template_vertices) == count + len(normals)
         return ShadowBody(read, layout.faces, normals, layout.neighbours, layout.weights)
 
     def posed(
-        self, shape: Float[Tensor, "*#b coefficients"], pose: BodyPose
+        self,
+        shape: Float[Tensor, "*#b coefficients"],
+        pose: BodyPose,
+        shift: Float[Tensor, "*#b points 3"] | None = None,
     ) -> tuple[Float[Tensor, "*b vertices 3"], Float[Tensor, "*b places 3"], Float[Tensor, "*b places 3"]]:
-        """Vertices of the coarse mesh, places and their normals in a pose; metres, world."""
+        """Vertices of the coarse mesh, places and their normals in a pose; metres, world.
+
+        Args: as of :meth:`visible`.
+        """
         body, count = self.body, len(self.body.template_vertices) - len(self.normals)
         shaped = body.shaped(shape)
         blended = blend_transforms(body.active_weights, body.active_transforms(shaped.joints, pose))
-        points = apply_blended(blended, shaped.vertices)
+        points = apply_blended(blended, shaped.vertices if shift is None else shaped.vertices + shift)
         turned = (blended[..., count:, :, :3] @ self.normals[..., None])[..., 0]
         return points[..., :count, :], points[..., count:, :], torch.nn.functional.normalize(turned, dim=-1)
 
@@ -71,6 +77,7 @@ class ShadowBody:
         pose: BodyPose,
         lights: Lights,
         horizon: float = BELOW,
+        shift: Float[Tensor, "*#b points 3"] | None = None,
     ) -> Float[Tensor, "*b places lights"]:
         """Which lights reach each place past the body: 1, or 0 if a part of it is in the way. Lights as
         ``Lights.with_keys().arriving`` orders them.
@@ -80,8 +87,9 @@ class ShadowBody:
             pose: batch shape ``[*b]``.
             lights: batch shape ``[*b]``, or none for light that is the same in all.
             horizon: cosine of the place's normal and a light below which the place's own surface hides it.
+            shift: of vertices and places at rest, metres (``ClothedShadows``); None = they are as they should be.
         """
-        vertices, places, normals = self.posed(shape, pose)
+        vertices, places, normals = self.posed(shape, pose, shift)
         raised = places + LIFT * normals
         directions, strengths, distances = lights.with_keys().arriving(raised)
         cosine = (directions * normals[..., None, :]).sum(-1)
@@ -118,6 +126,8 @@ class ShadowBody:
 
     def spread(self, values: Float[Tensor, "*b places numbers"]) -> Float[Tensor, "*b gaussians numbers"]:
         """What is known at the places, at the Gaussians."""
+        if values.shape[-1] == 0:  # no lights at all, which the kernel below does not take
+            return values.new_zeros(*values.shape[:-2], len(self.neighbours), 0)
         flat = values.flatten(0, -3) if values.ndim > 2 else values[None]
         found = [
             embedding_bag(self.neighbours, part, per_sample_weights=self.weights.to(part), mode="sum") for part in flat

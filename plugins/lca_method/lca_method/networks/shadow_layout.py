@@ -22,21 +22,21 @@ class ShadowLayout:
     faces: Int[Tensor, "faces 3"]
     """Of the coarse mesh, into ``occluder``."""
     neighbours: Int[Tensor, "gaussians neighbours"]
-    """Tokens whose places each Gaussian reads."""
+    """Places that each Gaussian reads."""
     weights: Float[Tensor, "gaussians neighbours"]
     """Of each, sum 1."""
 
 
-def shadow_layout(body: CompactBody, tokens: SurfacePoints, gaussians: SurfacePoints, cell: float) -> ShadowLayout:
-    """Coarsen the body and find each Gaussian's nearest tokens on its side of the surface, at rest.
+def shadow_layout(body: CompactBody, places: SurfacePoints, gaussians: SurfacePoints, cell: float) -> ShadowLayout:
+    """Coarsen the body and find each Gaussian's nearest places on its side of the surface, at rest.
 
     Args:
         body: the whole template.
-        tokens, gaussians: on it.
+        places, gaussians: on it.
         cell: metres, see ``RelightConfig.occluder_cell``.
     """
     occluder, faces = coarse_mesh(body.template_vertices, body.faces, cell)
-    places, points = (
+    at_places, points = (
         torch.cat(
             [
                 on.read(body.template_vertices, body.faces),
@@ -44,10 +44,10 @@ def shadow_layout(body: CompactBody, tokens: SurfacePoints, gaussians: SurfacePo
             ],
             dim=-1,
         )
-        for on in (tokens, gaussians)
+        for on in (places, gaussians)
     )
-    count = min(NEIGHBOURS, len(places))
-    parts = [torch.cdist(part, places).topk(count, largest=False) for part in points.split(4096)]
+    count = min(NEIGHBOURS, len(at_places))
+    parts = [torch.cdist(part, at_places).topk(count, largest=False) for part in points.split(4096)]
     distances, index = (torch.cat(values) for values in zip(*parts))
     # The last neighbour's weight falls to zero, so that shading has no step where neighbours change.
     weights = (distances[:, -1:] * 1.001 + 1e-6 - distances).clamp(min=1e-9)
