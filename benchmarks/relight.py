@@ -158,10 +158,14 @@ def as_photographed(batch: SubjectBatch) -> SubjectBatch:
 def compared(
     lit: Shaded, flat: Float[Tensor, "3 h w"], image: Float[Tensor, "3 h w"], mask: Float[Tensor, "1 h w"]
 ) -> dict[str, float]:
-    """PSNR of the relit and of the scaled avatar, dB, on person pixels, and by how much the former wins."""
+    """PSNR of the relit and of the scaled avatar, dB, on person pixels, and by how much the former wins; and of the
+    relit avatar's albedo alone, scaled as well: what its colours gain without light."""
+    assert lit.albedo is not None
     shown = tone_mapped(lit.radiance) * lit.alpha
     relit_score, scaled_score = person_score(shown, image, mask), person_score(flat, image, mask)
-    return {"relit": relit_score, "scaled": scaled_score, "won": relit_score - scaled_score}
+    even = best_constant_color(to_srgb(lit.albedo) * lit.alpha, lit.alpha, image, mask)
+    won = relit_score - scaled_score
+    return {"relit": relit_score, "scaled": scaled_score, "won": won, "albedo": person_score(even, image, mask)}
 
 
 def intrinsic_errors(lit: Shaded, exact: Intrinsics, mask: Float[Tensor, "1 h w"]) -> dict[str, float]:

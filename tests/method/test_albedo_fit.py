@@ -42,12 +42,11 @@ def around() -> Cameras:
 
 
 def stage() -> TargetLights:
-    """Six lights about the person; the last view's light is not known."""
+    """Six lights about the person."""
     places = 2.5 * torch.nn.functional.normalize(torch.randn(6, 3, generator=torch.Generator().manual_seed(1)), dim=-1)
     ones = torch.ones(VIEWS)
-    known = torch.tensor([1.0, 1.0, 1.0, 0.0])
-    intensities = 0.4 * torch.ones(VIEWS, 6) * known[:, None]
-    return TargetLights((places + torch.tensor([0, 0, 1.0])).expand(VIEWS, 6, 3), intensities, 0 * ones, ones, known)
+    places = (places + torch.tensor([0, 0, 1.0])).expand(VIEWS, 6, 3)
+    return TargetLights(places, 0.4 * torch.ones(VIEWS, 6), 0.1 * ones, ones, ones)
 
 
 @pytest.fixture
@@ -63,19 +62,18 @@ def code(network: LCA, random_references: Callable[..., ReferenceViews]) -> Subj
 
 
 def photographed(network: LCA, code: SubjectCode, strength: float = 1.0) -> ReferenceViews:
-    """The person as three views of a stage, whose lights are as strong as they like, and one in even light."""
+    """The person on a stage, whose lights are said to be ``strength`` times as strong as they are."""
     cameras, known = around(), stage()
     pose = BodyPose.rest(len(network.body.driven_joints), (VIEWS,))
     fit = ReferenceFit(pose, cameras, cameras, torch.zeros(VIEWS, len(network.body.expression_names)))
-    shown = stage_lights(replace(known, controlled=torch.ones(VIEWS)), 1.0)
-    scale = 0.83 / upright_light(shown, pose.root_translation).clamp(min=1e-3)
-    even = 0.83 * (1 - known.controlled[:, None]).expand(VIEWS, 3)
-    lights = replace(shown, strengths=shown.strengths * scale[:, None, None], ambient=even)
+    shown = stage_lights(known, 1.0)
+    scale = (0.83 / upright_light(shown, pose.root_translation))[:, None]
+    lights = replace(shown, strengths=shown.strengths * scale[..., None], ambient=shown.ambient * scale)
     buffers = lit_people(network, code, DrivingSignal(pose, fit.expression), lights, albedo=True)  # type: ignore[arg-type]
     drawn = [relit(buffers[view], cameras[view], lights_of(lights, view), rasterize) for view in range(VIEWS)]
     images = torch.stack([to_srgb(picture.radiance.clamp(0, 1)) for picture in drawn])
     masks = torch.stack([(picture.alpha > 0.5).float() for picture in drawn])
-    known = replace(known, intensities=strength * known.intensities)
+    known = replace(known, intensities=strength * known.intensities, ambient=strength * known.ambient)
     return ReferenceViews(images, masks, images, masks, fit, known)
 
 
@@ -117,6 +115,10 @@ def test_nothing_but_albedo_changes(network: LCA, code: SubjectCode) -> None:
     assert found.canonical is code.canonical and found.offsets is code.offsets
     kept = replace(found.relight, albedo=code.relight.albedo)
     assert all(getattr(kept, name) is getattr(code.relight, name) for name in kept.__dataclass_fields__)
+    assert references.lights is not None
+    unknown = replace(references.lights, controlled=torch.zeros(VIEWS))
+    for lights in (None, unknown):  # what light a photo was taken in, nobody knows
+        assert with_fitted_albedo(network, code, replace(references, lights=lights)) is code
     network.config = replace(network.config, relight=replace(network.config.relight, albedo_steps=0))
     assert with_fitted_albedo(network, code, references) is code
 

@@ -6,7 +6,6 @@ references were, differs from them, the difference is carried back to the Gaussi
 least squares with the rasterizer's own weights. Not in the paper.
 """
 
-import itertools
 from dataclasses import replace
 
 import torch
@@ -20,6 +19,7 @@ from lca_method.networks.relight_shading import facing_weights
 from lca_method.networks.relit_people import lit_people
 from lca_method.networks.subject import SubjectCode
 from lca_method.stage_light import lights_of, stage_lights
+from lca_method.target_lights import TargetLights
 from lca_shared.cameras import Cameras
 from lca_shared.errors import UserError
 from lca_shared.gaussians import Gaussians
@@ -39,9 +39,8 @@ _DARK = 0.004
 
 
 def with_fitted_albedo(network: LCA, code: SubjectCode, references: ReferenceViews) -> SubjectCode:
-    """People with the albedo that explains their references best, near that which they had.
-
-    Pictures whose light is not known count as evenly lit, as where albedo begins.
+    """People with the albedo that explains their references best, near that which they had. Pictures whose light is not
+    known say nothing.
 
     Args:
         network: a relightable model; its ``RelightConfig.albedo_steps`` says how often.
@@ -51,7 +50,8 @@ def with_fitted_albedo(network: LCA, code: SubjectCode, references: ReferenceVie
     Raises:
         UserError: the references come without their fit.
     """
-    if network.relight is None or code.relight is None or network.config.relight.albedo_steps == 0:
+    steps, known = network.config.relight.albedo_steps, references.lights
+    if network.relight is None or steps == 0 or known is None or not bool((known.controlled > 0).any()):
         return code
     fit = references.fit
     if fit is None:
@@ -59,16 +59,21 @@ def with_fitted_albedo(network: LCA, code: SubjectCode, references: ReferenceVie
     expression = fit.expression
     if expression is None:
         expression = fit.pose.root_translation.new_zeros(*fit.cameras.batch_shape, len(network.body.expression_names))
-    driving, lights = DrivingSignal(fit.pose, expression), _lights(references, network.config.relight.reference_light)
-    for _ in range(network.config.relight.albedo_steps):
+    driving = DrivingSignal(fit.pose, expression)
+    lights = _lights(known, fit.pose.root_translation, network.config.relight.reference_light)
+    views = [
+        (references.images, references.masks, fit.cameras),
+        (references.face_images, references.face_masks, fit.face_cameras),  # else faces would lose their finer detail
+    ]
+    for _ in range(steps):
         assert code.relight is not None
         with torch.no_grad():
             buffers = lit_people(network, code, driving, lights, albedo=True)
         pulled = torch.zeros(*code.relight.albedo.shape[:-1], 4, device=buffers.means.device)
-        for *person, view in itertools.product(*map(range, buffers.batch_shape)):
+        for *person, view in torch.nonzero(known.controlled > 0).tolist():
             at = (*person, view)
-            light, image, mask = lights_of(lights, *at), references.images[at], references.masks[at]
-            pulled[tuple(person)] += _pull(buffers[at], fit.cameras[at], light, image, mask)
+            for images, masks, cameras in views:
+                pulled[tuple(person)] += _pull(buffers[at], cameras[at], lights_of(lights, *at), images[at], masks[at])
         change = pulled[..., :3] / (pulled[..., 3:] + _HELD)
         albedo = (code.relight.albedo + change).clamp(0.002, 0.98)
         code = replace(code, relight=replace(code.relight, albedo=albedo))
@@ -98,17 +103,12 @@ def _draw(gaussians: Gaussians, camera: Cameras) -> Rendering:
     return rasterize(gaussians, camera)
 
 
-def _lights(references: ReferenceViews, strength: float) -> Lights:
-    """Of each view: a controlled one's own, so strong that upright white surfaces send back ``strength``; even light
-    where it is not known."""
-    root = references.fit.pose.root_translation  # type: ignore[union-attr]
-    none, even = root.new_zeros(*root.shape[:-1], 0, 3), strength * torch.ones_like(root)
-    known = references.lights
-    if known is None:
-        return Lights(none, none, none, none, even)
-    every = replace(known, controlled=torch.ones_like(known.controlled))
-    stage = stage_lights(every, 1.0)
-    controlled = known.controlled > 0
-    scale = strength / upright_light(stage, root).where(controlled, root.new_tensor(1.0))
-    ambient = (stage.ambient * scale[..., None]).where(controlled[..., None], even)
-    return Lights(stage.positions, stage.strengths * scale[..., None, None], none, none, ambient)
+def _lights(known: TargetLights, root: Float[Tensor, "*b views 3"], strength: float) -> Lights:
+    """Of each view, so strong that upright white surfaces send back ``strength``; none where they were not controlled.
+
+    Args: of the views; where people stand; see ``RelightConfig.reference_light``.
+    """
+    stage = stage_lights(replace(known, controlled=torch.ones_like(known.controlled)), 1.0)
+    upright = upright_light(stage, root)
+    scale = torch.where(known.controlled > 0, strength / upright.clamp(min=1e-6), 0.0)[..., None]
+    return replace(stage, strengths=stage.strengths * scale[..., None], ambient=stage.ambient * scale)
