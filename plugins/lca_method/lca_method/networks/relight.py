@@ -132,7 +132,12 @@ class Relight(nn.Module):
         every = self.config.shadow_places
         if every == 0:
             return SurfacePoints(network.token_faces, network.token_barycentric), gaussians
-        return SurfacePoints(gaussians.faces[::every], gaussians.barycentric[::every]), gaussians
+        inside = network.body.regions.get("mouth_interior")
+        outside = torch.ones_like(gaussians.faces, dtype=torch.bool)
+        if inside is not None:  # it shows as dark specks between the Gaussians of cheeks and chin: it takes their light
+            outside = ~inside.to(outside.device)[network.body.faces[gaussians.faces]].any(dim=-1)
+        chosen = outside.nonzero()[::every, 0]
+        return SurfacePoints(gaussians.faces[chosen], gaussians.barycentric[chosen]), gaussians
 
     def transfer(self, network: "LCA", tokens: Float[Tensor, "*b tokens width"], relative: Gaussians) -> Transfer:
         """How people's Gaussians turn light into radiance.

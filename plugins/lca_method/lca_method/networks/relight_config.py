@@ -34,7 +34,8 @@ class RelightConfig:
     """How often the albedo is held to the reference pictures when a person is made (see ``albedo_fit``); not in
     training."""
     shadow_places: int = 0
-    """The point of every so many-th Gaussian is a place where it is asked which lights are hidden; 0 = the tokens."""
+    """The point of every so many-th Gaussian outside the mouth is a place where it is asked which lights are hidden;
+    0 = the tokens."""
     clothed_shadows: bool = False
     """What throws and takes shadows is the body moved to where its Gaussians stand, not the bare one."""
     own_normals: int = 0
