@@ -78,15 +78,19 @@ def _person(
     person = reader.dataset.subjects[name]
     references, targets = rows_of(person, number, options.references, pictures=4)
     pictures, parts = [], []
+    code = plain = None
     for place, lighting in enumerate(shone):
         environment = lighting.lights.environment
         if environment is None:
             continue
         row = targets[view_of(place, len(options.turns)) % len(targets)]
         batch = stacked([reader.batch(name, references, [row])])
-        code, views = trained.encode(batch), batch.targets
+        if code is None:  # once a person
+            code, plain = trained.encode(batch), trained.encode(as_photographed(batch))
+        assert plain is not None
+        views = batch.targets
         camera = views.cameras[0, 0]
-        _, posed = trained.network.drive(trained.encode(as_photographed(batch)), views.driving)
+        _, posed = trained.network.drive(plain, views.driving)
         unlit = draw(posed[0, 0], camera)
         buffers = lit_people(trained.network, code, views.driving, lighting.lights, albedo=True)
         lit = relit(buffers[0, 0], camera, lighting.lights, draw)
