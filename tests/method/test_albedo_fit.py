@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,8 +16,10 @@ from lca_method.networks.relight import relit
 from lca_method.networks.relight_config import RelightConfig
 from lca_method.networks.relit_people import lit_people
 from lca_method.networks.subject import SubjectCode
+from lca_method.run_config import RunSettings
 from lca_method.stage_light import lights_of, stage_lights
 from lca_method.target_lights import TargetLights
+from lca_method.trained_network import TrainedNetwork
 from lca_shared.body import BodyPose, CompactBody
 from lca_shared.cameras import Cameras, pinhole_intrinsics
 from lca_shared.gaussians import Gaussians
@@ -27,7 +30,7 @@ from lca_shared.tensors import Float, Tensor
 SIZE, VIEWS = 64, 4
 
 
-def around() -> Cameras:
+def around(size: int = SIZE) -> Cameras:
     """Four cameras about a standing person."""
     matrices = []
     for turn in range(VIEWS):
@@ -38,7 +41,7 @@ def around() -> Cameras:
         matrix = torch.eye(4)
         matrix[:3, :3], matrix[:3, 3] = rotation, rotation @ (3.0 * forward - torch.tensor([0.0, 0, 0.9]))
         matrices.append(matrix)
-    return Cameras(torch.stack(matrices), pinhole_intrinsics(1.4 * SIZE, SIZE, SIZE).expand(VIEWS, 3, 3), SIZE, SIZE)
+    return Cameras(torch.stack(matrices), pinhole_intrinsics(1.4 * size, size, size).expand(VIEWS, 3, 3), size, size)
 
 
 def stage() -> TargetLights:
@@ -139,3 +142,27 @@ def test_the_way_back_is_the_transpose() -> None:
     ones = mixed(gaussians, weights, torch.ones(40, 1), camera)
     seen = rasterize(gaussians.with_colors(weights), camera).colors > 1e-2
     torch.testing.assert_close(ones[seen], torch.ones_like(ones[seen]), atol=1e-5, rtol=0)
+
+
+def test_unlit_colours_are_the_pictures_and_albedo_is_without_their_light(
+    network: LCA, random_references: Callable[..., ReferenceViews], body: CompactBody
+) -> None:
+    settings = RunSettings.__new__(RunSettings)  # none of them is asked for
+    trained = TrainedNetwork(network, body, settings, "lca-relight-tiny", Path("run"), 1, Path("run"))
+    still = torch.zeros(VIEWS, 3)
+    pose = BodyPose(torch.zeros(VIEWS, len(body.driven_joints), 3), still, still, torch.zeros(VIEWS, 2, 2))
+    seen = random_references((), VIEWS)
+    cameras = [around(pictures.shape[-1]) for pictures in (seen.images, seen.face_images)]
+    seen = replace(seen, fit=ReferenceFit(pose, *cameras), lights=stage())
+    shape = torch.zeros(len(body.shape_names))
+    found, lit = trained.photographed(seen, shape), trained.person(seen, shape)
+    plain = trained.person(replace(seen, lights=None), shape)
+    assert found.relight is not None
+    assert lit.relight is not None
+    assert plain.relight is not None
+    assert torch.equal(found.canonical.colors, plain.canonical.colors)
+    assert torch.equal(found.relight.albedo, lit.relight.albedo)
+    assert not torch.equal(lit.relight.albedo, plain.relight.albedo)
+    unknown = trained.photographed(replace(seen, lights=None), shape)
+    assert unknown.relight is not None
+    assert torch.equal(unknown.relight.albedo, plain.relight.albedo)

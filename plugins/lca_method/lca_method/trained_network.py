@@ -1,6 +1,6 @@
 """A trained model read without nerfstudio: what the ``lca`` commands work with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,16 @@ class TrainedNetwork:
         with torch.no_grad():
             code = self.network.encode(references, shape, step=step)
             return with_fitted_albedo(self.network, code, references)
+
+    def photographed(
+        self, references: ReferenceViews, shape: Float[Tensor, "*b coefficients"], step: int | None = None
+    ) -> SubjectCode:
+        """People whose colours are those of the pictures, as they were lit, and whose albedo, if the model has one, is
+        what is left of them without their light, where that is known. Args: as of :meth:`person`."""
+        code = self.person(replace(references, lights=None), shape, step)
+        if code.relight is None or references.lights is None:
+            return code
+        return replace(code, relight=self.person(references, shape, step).relight)
 
     def render(self, gaussians: Gaussians, cameras: Cameras) -> Rendering:
         """Rasterize on the training's background."""

@@ -1,7 +1,7 @@
 """People of a dataset as an analysis sees them: a fixed rule says which frames show a person to the model."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -40,15 +40,21 @@ class ShownPeople:
     device: str
 
     @staticmethod
-    def open(root: Path, trained: "TrainedNetwork") -> "ShownPeople":
+    def open(root: Path, trained: "TrainedNetwork", lights: int = 0) -> "ShownPeople":
         """Open a dataset for a model.
+
+        Args:
+            root: its folder.
+            trained: pictures are cut as in its training.
+            lights: of a picture, told at most (``CropSizes.target_lights``); 0 = none is asked for.
 
         Raises:
             UserError, SchemaError: it is no dataset, or was made for another body model.
         """
         dataset = open_dataset(root)
         check_body(dataset.info, trained.body, dataset.root)
-        return ShownPeople(dataset, CropReader(dataset, trained.sizes, CACHE_BYTES), str(trained.device))
+        sizes = replace(trained.sizes, target_lights=lights)
+        return ShownPeople(dataset, CropReader(dataset, sizes, CACHE_BYTES), str(trained.device))
 
     def names(self, split: Split = "all") -> Iterator[str]:
         """Ids of everybody, of those in ``train``, or of the others. Of shards, people without two usable frames are

@@ -30,6 +30,8 @@ from lca_method.trained_network import TrainedNetwork, load_network
 from lca_shared.errors import UserError
 
 MOST_PHOTOS = 16
+_MOST_LIGHTS = 512
+"""Of a light stage's pattern."""
 TURNTABLE_FILE = "turntable.mp4"
 _TURNTABLE = (384, 512, 72, 24.0)
 """Width, height, frames, frames a second."""
@@ -42,11 +44,11 @@ def create(config: CreateConfig) -> None:
     trained = load_network(config.model, device)
     print(f"Model: {described(config.model)}, {trained.steps} training steps.")
     with dataset_of(config) as (root, given, unreadable):
-        people = ShownPeople.open(root, trained)
+        people = ShownPeople.open(root, trained, _MOST_LIGHTS)
         subject = subject_of(config, people)
         rows = people.reference_rows(subject, config.references)
         references = people.references(subject, config.references)
-        code = trained.person(references, people.shape(subject))
+        code = trained.photographed(references, people.shape(subject))
         avatar = avatar_of(trained.network, code)
         person = people.dataset.subjects[subject]
         seen = [person.frames[name][list(rows)].tolist() for name in ("frame", "time")]
