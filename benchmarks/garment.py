@@ -12,18 +12,32 @@ people, who wear garments of their own. A run that was stopped goes on where it 
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tyro
 
 from benchmarks.garment_scores import measure
 from benchmarks.garment_table import print_table, stride_sheet
-from benchmarks.garment_training import Training, begin_with, learn, new_arm, placed_anew, read_person, resumed, save
+from benchmarks.garment_training import (
+    Person,
+    Training,
+    begin_with,
+    learn,
+    match,
+    new_arm,
+    placed_anew,
+    read_person,
+    resumed,
+    save,
+)
 from benchmarks.machine import describe
 from lca_dataparsers.pictures import write_picture
 from lca_method.evaluating.test_set import TestSet
 from lca_method.hub.model_folder import ModelRecord, write_model
+from lca_method.hub.run_facts import dataset_facts
 from lca_method.made_with import made_with
+from lca_method.networks import LCA
 from lca_method.sampling import evaluation_draws
 from lca_method.trained_network import TrainedNetwork, load_network
 
@@ -44,8 +58,8 @@ class Options:
     training: Training = field(default_factory=Training)
     train_people: int = 30
     """Of each dataset, at most."""
-    validation_people: int = 0
-    """Of each dataset's people to learn from, so many, the last ones, are kept out."""
+    validation_people: int = 3
+    """Of each dataset's people to learn from, so many, the last ones, are kept out (``Training.match``)."""
     validate: bool = False
     """Measure those in place of the test people: to choose by."""
     test_people: int = 12
@@ -73,17 +87,21 @@ def main(options: Options) -> None:
         kept_out = options.validation_people
         learned = [each.trained[: len(each.trained) - kept_out][: options.train_people] for each in sets]
         people = [[read_person(trained, each, one, training) for one in of] for each, of in zip(sets, learned)]
+        judges = _kept_out(trained, sets, options)
         print(f"{sum(map(len, people))} people to learn from are read; from step {first}", flush=True)
         began = time.process_time()
         for step in range(first, training.steps):
             learn(arms, trained, people, step, training)
+            if judges:
+                match(arms, trained, judges, step)
             if (step + 1) % _SAVED_EVERY == 0 or step + 1 == training.steps:
                 save(arms, step + 1, options.output)
         spent = (time.process_time() - began) / (training.steps - first)
         print(f"{training.steps - first} steps: {spent:.2f} s of the processor each, for both", flush=True)
     for name, arm in arms.items():
         made = made_with(arm.network.config, trained.body)
-        record = ModelRecord(trained.settings, "lca-garment-small", trained.steps + training.steps)
+        steps, about = trained.steps + training.steps, _about(arm.network, options)
+        record = ModelRecord(trained.settings, "lca-garment-small", steps, about=about)
         write_model(options.output / name, arm.network.eval().state_dict(), made, record)
     models = {"before": given} | {name: replace(trained, network=arm.network) for name, arm in arms.items()}
     rows, measured, lpips = [], [], trained.lpips()
@@ -95,6 +113,37 @@ def main(options: Options) -> None:
     sheet = options.output / ("validation.png" if options.validate else "sheet.png")
     write_picture(np.concatenate(rows, axis=0), sheet)
     print(f"On {describe()}; pictures: {sheet}")
+
+
+def _about(network: LCA, options: Options) -> dict[str, Any]:
+    """For the model's card, as of ``record_of_run``."""
+    training = options.training
+    facts = {
+        "device": "1 x cpu",
+        "people a step": 1,
+        "target pictures of each": training.targets,
+        "reference pictures of each": training.references,
+        "numbers": "float32",
+        "seed": training.seed,
+    }
+    return {
+        "parameters": sum(value.numel() for value in network.parameters()),
+        "data": [dataset_facts(root) for root in (*options.data, options.tight)],
+        "training": facts,
+        "evaluation": None,
+        "began_from": options.model if options.begin is None else f"{options.model}, trained by benchmarks.garment",
+    }
+
+
+def _kept_out(trained: TrainedNetwork, sets: list[TestSet], options: Options) -> list[Person]:
+    """In loose garments, if the outline's weight follows on them."""
+    if options.training.match != "kept_out":
+        return []
+    kept = options.validation_people
+    if not kept:
+        raise SystemExit("--training.match kept_out looks at people kept out: --validation-people 3, or another match.")
+    found = [read_person(trained, each, one, options.training) for each in sets for one in each.trained[-kept:]]
+    return [person for person in found if person.loose]
 
 
 def _people(root: Path, trained: TrainedNetwork, options: Options) -> TestSet:

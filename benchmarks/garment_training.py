@@ -30,6 +30,8 @@ NODE_RATE = 6.0
 """Learning rate of the nodes' head over that of the others."""
 _FOLLOWS, _LEAST_MASK, _MOST_MASK = 0.03, 0.02, 5.0
 """How fast the outline's weight follows, a step, and its bounds."""
+_JUDGES, _JUDGED, _JUDGES_FOLLOWED = 17, 2, 0.06
+"""Seed of who of those kept out is looked at, in how many pictures, and how fast the weight follows on them."""
 _OWN = ("node_head.layers.", "node_head.last.")
 
 
@@ -54,9 +56,9 @@ class Training:
     mask: float = 0.5
     """Weight of the outline: with little, cloth that is missing costs more than cloth where there is none, and shapes
     swell (``LossConfig.mask``)."""
-    matched: bool = True
-    """Let that weight of the model with nodes follow, so that beside garments of training it draws as much as the model
-    without: PSNR on the garment's own pixels alone would reward whichever is wider."""
+    match: Literal["nobody", "trained", "kept_out"] = "kept_out"
+    """Let that weight of the model with nodes follow, so that beside garments of these people it draws as much as the
+    model without: PSNR on the garment's own pixels alone would reward whichever is wider."""
     person_loss: Literal["l1", "squared"] = "l1"
     """``LossConfig.person_loss``, of both."""
     loose: float = 1.0
@@ -224,10 +226,28 @@ def learn(
             share_heads(arm.network, arms["with"].network)
         gates = "" if code.nodes is None else f", gates {float(code.nodes.gates.detach().mean()):.3f}"
         said.append(f"{arm.name} {float(losses['posed_person'].detach()):.4f}{gates}")
-    if person.loose and options.matched:
+    if person.loose and options.match == "trained":
         arms["with"].mask = followed(arms["with"].mask, spilt["with"], spilt["without"])
     if step % 10 < len(people):
         print(f"step {step}: {'; '.join(said)}, outline {arms['with'].mask:.3f}", flush=True)
+
+
+@torch.no_grad()
+def match(arms: Mapping[str, Arm], trained: TrainedNetwork, people: Sequence[Person], step: int) -> None:
+    """Let the outline's weight of the model with nodes follow on somebody kept out. Args: those kept out, in loose
+    garments; the step of training; the others as of :func:`learn`."""
+    random = np.random.default_rng([_JUDGES, step])
+    person = people[int(random.integers(len(people)))]
+    shown = person.batch.targets
+    seen = _some(shown, random.choice(shown.weights.shape[1], _JUDGED, replace=False).tolist())
+    spilt = {}
+    for name, arm in arms.items():
+        network = arm.network
+        read = network.started(person.tokens, person.colors, person.batch.references, person.batch.shape)
+        code = network.decode(read, person.batch.shape, trained.training_step)
+        drawn = _render(network.drive(code, seen.driving)[1], seen.cameras, torch.ones(3))
+        spilt[name] = float((drawn.alpha * (1 - seen.masks)).sum())
+    arms["with"].mask = followed(arms["with"].mask, spilt["with"], spilt["without"], _JUDGES_FOLLOWED)
 
 
 @torch.no_grad()
@@ -239,10 +259,11 @@ def share_heads(learned: LCA, other: LCA) -> None:
             theirs[name].copy_(value)
 
 
-def followed(weight: float, spilt: float, wanted: float) -> float:
-    """The outline's next weight. Args: as it is; how much was drawn beside people, in pixels, and how much shall be."""
+def followed(weight: float, spilt: float, wanted: float, rate: float = _FOLLOWS) -> float:
+    """The outline's next weight. Args: as it is; how much was drawn beside people, in pixels, and how much shall be;
+    how fast it follows."""
     change = max(-1.0, min(1.0, math.log((spilt + 1) / (wanted + 1))))
-    return max(_LEAST_MASK, min(_MOST_MASK, weight * math.exp(_FOLLOWS * change)))
+    return max(_LEAST_MASK, min(_MOST_MASK, weight * math.exp(rate * change)))
 
 
 def _some(targets: TargetViews, chosen: list[int]) -> TargetViews:

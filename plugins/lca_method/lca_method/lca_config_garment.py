@@ -12,7 +12,7 @@ from lca_method.lca_config_small import lca_pretrain_small
 from lca_method.lca_trainer import LCATrainerConfig
 from lca_method.networks.node_head import DeformerConfig
 
-SMALL_STEPS = 400
+SMALL_STEPS = 600
 PULLED = 0.6
 """Share of the steps in which gates are pulled open (``LossConfig.loose``)."""
 
@@ -37,7 +37,7 @@ def _small() -> LCATrainerConfig:
     config.max_num_iterations, config.layer_decay, config.needs_pretrained = SMALL_STEPS, 0.65, True
     config.pipeline.datamanager.dataparser = LCAWildDataParserConfig()
     model = config.pipeline.model
-    model.losses = replace(model.losses, lpips_from=0, lpips_every=4)
+    model.losses = replace(model.losses, lpips_from=0, lpips_every=4, mask=0.5)  # with less, cloth swells
     for group in config.optimizers.values():
         group["scheduler"].warmup_steps = 20
     return config
