@@ -4,9 +4,11 @@
     for g in skirt dress coat; do $S --output-dir data/$g --garment $g; done; $S --output-dir data/people
     python -m benchmarks.garment --model RUN --data data/skirt data/dress data/coat --tight data/people
 
-Both copies of the model see the same people, references and targets in the same order, and have the same losses but for
-the nodes' own. The encoder is frozen, so every person is encoded once for both. Everything is measured on held-out
-people, who wear garments of their own. A run that was stopped goes on where it was, with the same command.
+Both copies of the model see the same people, references and targets in the same order. Ordinary heads learn without
+nodes, and the model with nodes takes them over and learns nodes with heads of their own; its losses are the same but
+for the nodes' own and the outline's weight, which follows until both draw as much beside garments. The encoder is
+frozen, so every person is encoded once for both. Everything is measured on held-out people, who wear garments of their
+own. A run that was stopped goes on where it was, with the same command.
 """
 
 import time

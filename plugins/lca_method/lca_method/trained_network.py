@@ -85,7 +85,8 @@ class TrainedNetwork:
         """People whose colours are those of the pictures, as they were lit, and whose albedo, if the model has one, is
         what is left of them without their light, where that is known. Args: as of :meth:`person`."""
         code = self.person(replace(references, lights=None), shape, step)
-        if code.relight is None or references.lights is None:
+        lights = references.lights
+        if code.relight is None or lights is None or not bool((lights.controlled > 0).any()):
             return code
         return replace(code, relight=self.person(references, shape, step).relight)
 

@@ -1,7 +1,7 @@
 """Normals that are learned: how each Gaussian's differs from that of the surface moved to where Gaussians stand.
 
 Pictures of a hundred people in changing light say little of normals; the true surface says all, and is known of
-synthetic people (``scripts/learn_normals.py``). Not in the paper, which learns normals from pictures alone.
+synthetic people (``benchmarks.relight_normals``). Not in the paper, which learns normals from pictures alone.
 """
 
 import torch
